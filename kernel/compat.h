@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What differs between supported kernels, decided by compile probes in Kbuild.
+ * The code is written to the newest interface; this file brings older kernels
+ * up to it.
+ */
+#ifndef DM_REMAP_COMPAT_H
+#define DM_REMAP_COMPAT_H
+
+/* 6.5 replaced fmode_t by blk_mode_t for block devices. */
+#ifndef HAVE_BLK_MODE
+#define BLK_OPEN_READ FMODE_READ
+#define BLK_OPEN_WRITE FMODE_WRITE
+#endif
+
+/* 6.12 moved the unaligned accessors; nothing here needs them. */
+
+#endif /* DM_REMAP_COMPAT_H */

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Internal interfaces of the remap target. One section per source file, in
+ * the order in which they stand on each other: index, map, store, spare,
+ * health, relocate, target.
+ *
+ * Threads. Any number of submitters and completions read the map without a
+ * lock. Only the worker of a set (relocate.c) changes it, waits for I/O, and
+ * commits; what is said to run "in the worker" needs no further lock. Before
+ * the worker runs and after it has stopped, activation stands in for it.
+ */
+#ifndef DM_REMAP_H
+#define DM_REMAP_H
+
+#include <linux/bio.h>
+#include <linux/blkdev.h>
+#include <linux/crc32c.h>
+#include <linux/device-mapper.h>
+#include <linux/seqlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "compat.h"
+
+#define dmr_crc32c(crc, data, size) crc32c(crc, data, size)
+#include "../include/dm-remap-assemble.h"
+
+#define DM_MSG_PREFIX "remap"
+
+struct remap_set;
+struct remap_target;
+
+/* --- reserve.c: memory set aside for the worker -------------------------- */
+
+/*
+ * Blocks of one page, zeroed. The I/O path must not wait for memory that only
+ * its own progress can free (R6): what it may need is here beforehand.
+ */
+#define RESERVE_BLOCKS	8
+
+struct remap_reserve {
+	unsigned int nr;
+	void *blocks[RESERVE_BLOCKS];
+};
+
+/* Fill up. Worker; may sleep. Returns 0, or -ENOMEM if less than @min is there. */
+int reserve_fill(struct remap_reserve *rsv, unsigned int min);
+/* A zeroed page, from the allocator if it has one; NULL if neither has. */
+void *reserve_get(struct remap_reserve *rsv);
+void reserve_destroy(struct remap_reserve *rsv);
+
+/* --- index.c: an ordered map from u64 to u32 ----------------------------- */
+
+/*
+ * Two levels: a root array of leaves sorted by their first key, each leaf one
+ * page of (key - base, value) pairs. 8 bytes an entry plus what is unused.
+ *
+ * Readers hold rcu_read_lock() and check a seqcount around the whole lookup;
+ * a lookup that races with a change returns nonsense, but returns. The one
+ * writer holds that seqcount's write side.
+ */
+struct index_root;
+
+struct remap_index {
+	struct index_root __rcu *root;
+	u64 nr;				/* entries */
+};
+
+int index_init(struct remap_index *ix);
+void index_destroy(struct remap_index *ix);
+/* First entry with a key not below @key; false if there is none. */
+bool index_next(const struct remap_index *ix, u64 key, u64 *found, u32 *value);
+/* Make room so that one index_insert() cannot fail. May sleep. 0 or -ENOMEM. */
+int index_prepare(struct remap_index *ix, struct remap_reserve *rsv);
+/* @key must not be there yet; index_prepare() must have succeeded before. */
+void index_insert(struct remap_index *ix, struct remap_reserve *rsv, u64 key, u32 value);
+/* Change the value of, or remove, a @key that is there. */
+void index_set(struct remap_index *ix, u64 key, u32 value);
+void index_remove(struct remap_index *ix, u64 key);
+/* Fill an empty index from @nr sorted, distinct pairs. May sleep. */
+struct index_pair {
+	u64 key;
+	u32 value;
+};
+int index_build(struct remap_index *ix, const struct index_pair *pairs, u64 nr);
+
+/* --- map.c: what is where ------------------------------------------------ */
+
+/* Where a block is and what of it can be read. */
+struct map_entry {
+	u64 block;
+	u32 id;			/* record; worker only */
+	u32 slot;
+	u32 invalid;		/* bit n: sector n reads as an error */
+	u8 state;		/* enum dmr_record_state; FREE: held, nothing known yet */
+	u8 member;		/* REMAPPED: which spare */
+	bool busy;		/* I/O must go through the worker */
+	bool forgotten;
+};
+
+/* A change that is not durable yet. */
+struct map_change {
+	u64 block;		/* ~0: not a block (a bad slot) */
+	u32 id;
+	bool fresh;		/* the index entry was made for this change */
+	bool changed;
+	struct dmr_record before;
+};
+
+#define MAP_MAX_CHANGES	256
+
+struct remap_map {
+	seqlock_t lock;
+	struct remap_index index;
+	u32 nr_pages;			/* root included */
+	struct dmr_page **pages;	/* images; NULL: never used; [0] is the root */
+	u32 nr_records, free_records;
+	u32 next_record;		/* where to look for a free one */
+	unsigned long *taken;		/* bit set: record in use or held */
+	u32 remapped, lost, lost_sectors;	/* blocks, blocks, sectors */
+	/*
+	 * Changes whenever a block is held. A write that finds it changed at
+	 * its end looks whether the map moved under it. release_seq is its
+	 * value when a block last went back to the data device.
+	 */
+	u32 seq, release_seq;
+	u32 holds;			/* counts map_hold()s, for who wants to know of any */
+	unsigned int nr_changes;
+	struct map_change changes[MAP_MAX_CHANGES];
+};
+
+int map_init(struct remap_map *map, u32 nr_pages);
+void map_destroy(struct remap_map *map);
+/* The first entry at or after @block; any context. False: none. */
+bool map_next(struct remap_map *map, u64 block, struct map_entry *e);
+/* The entry of exactly @block; any context. False: healthy. */
+bool map_get(struct remap_map *map, u64 block, struct map_entry *e);
+/*
+ * Worker: from now on, all new I/O to the block waits for the worker, and a
+ * write that is on its way will be repeated. Undone by map_drop() if nothing
+ * was changed, else by the commit. @e is the entry as it is, state FREE for a
+ * healthy block. May sleep. 0; -ENOMEM; -ENOSPC: the map has no free record;
+ * -EBUSY: too many changes are pending, to be done again after a commit; -EIO:
+ * the map is frozen.
+ */
+int map_hold(struct remap_set *set, u64 block, struct map_entry *e);
+void map_drop(struct remap_set *set, struct map_entry *e);
+/* Worker: give a held block the record that @e describes. State FREE: none. */
+void map_change(struct remap_set *set, struct map_entry *e);
+/* True if the commit of this busy entry failed: nobody knows where it is. */
+bool map_unknown(struct remap_map *map, const struct map_entry *e);
+/* Worker: record that a slot must not be used again. 0, -ENOSPC, -EBUSY. */
+int map_bad_slot(struct remap_set *set, unsigned int member, u32 slot);
+/* Worker: forget all bad slots of a member that leaves. 0, or as map_hold(). */
+int map_forget_bad_slots(struct remap_set *set, unsigned int member);
+/* Worker: the pending changes are durable, or never happened. */
+void map_changes_done(struct remap_set *set);
+void map_changes_undo(struct remap_set *set);
+/*
+ * Activation: check all pages, count, claim slots and build the index.
+ * -ENOMEM, or -EUCLEAN with the reason logged.
+ */
+int map_load(struct remap_set *set, const struct dmr_bounds *bounds);
+
+static inline u32 map_block_mask(unsigned int first, unsigned int nr)
+{
+	return (u32)(((1ULL << nr) - 1) << first);
+}
+
+/* --- store.c, load.c: the map on disk ------------------------------------ */
+
+enum member_state {
+	MEMBER_ACTIVE,
+	MEMBER_OUT,		/* failed: served as far as it goes, given nothing new */
+	MEMBER_MISSING,		/* not there (degraded) */
+	MEMBER_JOINING,		/* being written its first copy of the map */
+};
+
+/* A device of the set as it takes part now. members[0] is the data device. */
+struct remap_member {
+	struct block_device *bdev;	/* NULL: missing */
+	unsigned int index;
+	enum member_state state;
+	sector_t region;		/* where its metadata begins on bdev */
+	sector_t payload;		/* where its data or slots begin on bdev */
+	sector_t payload_sectors;
+	u8 uuid[16];
+	u32 tier;
+	bool metadata;			/* commits are written to it */
+	bool leaving;			/* being evacuated: no new slots */
+	bool dirty;			/* holds data that a commit must flush first */
+	unsigned int unit;		/* sectors that the medium loses together */
+
+	/* spares: slots */
+	u32 nr_slots, free, used, bad;
+	u32 next_slot;
+	unsigned long *slots;		/* bit set: used, bad or not yet reusable */
+
+	/* metadata frames */
+	u32 nr_frames;
+	u32 next_frame;
+	unsigned long *frames;		/* bit set: in use or bad */
+	u32 (*copies)[DMR_FRAME_COPIES];/* per page; NO_FRAME: none */
+
+	/* activation: what was found on it */
+	u64 newest, newest_session;
+};
+
+#define NO_FRAME	(~0u)
+#define COMMIT_PAGES	16
+#define COMMIT_WRITES	(COMMIT_PAGES * DMR_FRAME_COPIES)
+
+struct frame_write {
+	void *buf;
+	struct remap_store *store;
+	u32 page, frame;
+	bool written;
+};
+
+struct remap_store {
+	u8 set_uuid[16];
+	u64 gen, session, digest;
+	u64 *page_gen, *page_session;	/* of the version on disk; gen 0: none */
+	unsigned long *dirty;		/* pages to be written by the next commit */
+	unsigned long *dirty_first;	/* those of them that must be durable before the rest */
+	bool frozen;			/* can no longer commit */
+	atomic_t writing;
+	struct completion written;
+	struct frame_write writes[COMMIT_WRITES];
+	u32 new_frames[DMR_MAX_MEMBERS][COMMIT_PAGES][DMR_FRAME_COPIES];
+};
+
+/*
+ * Worker: make all dirty pages durable on every member that takes commits,
+ * after flushing the data that they refer to. A member that can not be written
+ * is put out of the set, durably, before this returns. 0; -EIO with the set
+ * frozen when no member is left; with nothing written, -EAGAIN when a spare failed
+ * to flush its data (it is out now), -EREMOTEIO when the data device did.
+ */
+int store_commit(struct remap_set *set);
+void store_mark(struct remap_set *set, u32 page);
+void store_mark_first(struct remap_set *set, u32 page);
+int store_init(struct remap_set *set, u32 nr_pages);
+void store_destroy(struct remap_set *set);
+struct dmr_root *store_root(struct remap_set *set);
+
+/*
+ * Activation, in process context while the worker does not run. set_load()
+ * finds the members that the table names, proves that they belong together
+ * (R7), and reads the map; it writes nothing. set_open() repairs what lacks a
+ * copy, writes the map to spares that join or return, and marks the set as in use.
+ * set_close() marks it as cleanly stopped. 0 or negative errno, reason logged.
+ */
+int set_load(struct remap_set *set, struct remap_target *rt);
+int set_open(struct remap_set *set);
+void set_close(struct remap_set *set);
+struct remap_member *member_alloc(struct remap_set *set, unsigned int index);
+void member_free(struct remap_member *m);
+
+/* --- io.c: waiting for one I/O ------------------------------------------- */
+
+/* Read or write @nr sectors (at most a block) of kernel memory. May sleep. */
+blk_status_t io_buffer(struct block_device *bdev, blk_opf_t opf, sector_t sector,
+		       void *buf, unsigned int nr);
+/*
+ * Carry out @nr sectors of @bio, from its sector @from on, at another place.
+ * @bio keeps its position. May sleep.
+ */
+blk_status_t io_bio(struct remap_set *set, struct block_device *bdev, sector_t sector,
+		    struct bio *bio, unsigned int from, unsigned int nr);
+blk_status_t io_flush(struct block_device *bdev);
+
+/* --- spare.c: slots ------------------------------------------------------ */
+
+int spare_init(struct remap_member *m, u32 nr_slots);
+/* A free slot of the best active spare. Worker. False: none is left. */
+bool spare_alloc(struct remap_set *set, struct remap_member **m, u32 *slot);
+void spare_free(struct remap_set *set, struct remap_member *m, u32 slot);
+/* Activation: take a slot that a record names; false if it is taken already. */
+bool spare_claim(struct remap_member *m, u32 slot);
+void spare_claim_bad(struct remap_member *m, u32 slot);
+/*
+ * Never use this slot again: durable with the next commit, which must come
+ * before anything that moves its block elsewhere. 0, or as map_bad_slot().
+ */
+int spare_retire(struct remap_set *set, struct remap_member *m, u32 slot);
+/* Does the block that lived in the slot no longer do so? Count it. */
+void spare_leave(struct remap_member *m);
+/*
+ * The member failed: it gets no commits and, if it is a spare, no new slots,
+ * but is served as far as it goes. Durable with the next commit.
+ */
+void member_out(struct remap_set *set, struct remap_member *m, const char *why);
+void spare_total(struct remap_set *set, u64 *used, u64 *slots);
+
+static inline sector_t spare_sector(const struct remap_set *set,
+				    const struct remap_member *m, u32 slot);
+
+/* --- health.c: what an error says about a device (R4) -------------------- */
+
+/* True for the classes that can mean a bad block. Any context. */
+static inline bool status_is_evidence(blk_status_t status)
+{
+	return status == BLK_STS_MEDIUM || status == BLK_STS_IOERR;
+}
+
+/*
+ * Worker: does this device carry out other I/O of this direction now? Writes
+ * probe blocks, or reads from places all over the device. Opens or closes the
+ * breaker of the data device.
+ */
+bool health_alive(struct remap_set *set, struct remap_member *m, bool write);
+void health_work(struct work_struct *work);	/* looks whether it can be closed */
+
+/* --- relocate.c: the worker ---------------------------------------------- */
+
+/* What a message wants from the worker. */
+enum request_kind {
+	REQUEST_RELOCATE,
+	REQUEST_RELEASE,
+	REQUEST_UNREADABLE,
+	REQUEST_EVACUATE,
+	REQUEST_POLICY,
+};
+
+struct remap_request {
+	struct list_head list;
+	struct completion done;
+	enum request_kind kind;
+	u64 next;		/* where the next slice begins, in units of first */
+	u64 first, count;	/* blocks; UNREADABLE: sectors; EVACUATE: first is the member */
+	struct dmr_policy policy;
+	u64 moved, lost, unchanged, failed;	/* out: blocks; UNREADABLE: sectors */
+	int error;		/* out: why it stopped early */
+};
+
+void remap_work(struct work_struct *work);
+/*
+ * Make the pending changes durable, or undo them if they can not be (-EAGAIN,
+ * -EREMOTEIO: nothing happened), or leave their blocks unusable if nobody can know
+ * (-EIO). Worker.
+ */
+int commit_changes(struct remap_set *set);
+/* Wait until no I/O is on its way to slots that left the map. Worker. */
+void drain_slots(struct remap_set *set);
+/*
+ * What a block holds, as far as it can be read, into block_buf, but for the
+ * sectors in @skip. Sectors that the medium lost are added to @invalid. An
+ * error that says nothing about the medium is returned.
+ */
+blk_status_t gather_block(struct remap_set *set, const struct map_entry *e, u32 skip,
+			  u32 *invalid);
+/*
+ * Write block_buf to a slot and give the held block @e its place there. The slot
+ * that it leaves is retired if @retire. 0; -ENOSPC, -ENOMEM, -EBUSY.
+ */
+int place_block(struct remap_set *set, struct map_entry *e, u32 invalid, bool retire);
+/* request.c: one slice of a request; true when it is finished. Worker. */
+bool request_slice(struct remap_set *set, struct remap_request *rq);
+
+/* Hand over a bio that map() or end_io() cannot finish. Any context. */
+void remap_queue(struct remap_set *set, struct bio *bio);
+/* Run a request in the worker and wait for it. 0 or negative errno. */
+int remap_request(struct remap_set *set, struct remap_request *rq);
+
+/* --- target.c: the set as a whole ---------------------------------------- */
+
+enum remap_counter {
+	C_READ_ERRORS, C_WRITE_ERRORS, C_PASSED, C_RELOCATED, C_RELOCATE_FAILED,
+	C_HEALED, C_LOST_SECTORS, C_RELEASED, C_REDONE, C_BREAKER_TRIPS,
+	C_COMMITS, C_METADATA_ERRORS,
+	NR_COUNTERS
+};
+
+/* The set of an active table; lives from preresume to postsuspend. */
+struct remap_set {
+	struct dm_target *ti;
+	const char *name;		/* of the mapped device, for messages */
+	struct list_head claim;		/* in the module's list of active sets */
+	u32 block_sectors;
+	unsigned int block_shift;	/* sectors to blocks */
+	unsigned int sector_align;	/* logical block size of the set, in sectors */
+	u64 data_sectors;
+	bool degraded_ok;
+
+	struct remap_map map;
+	struct remap_store store;
+	struct remap_reserve reserve;
+	unsigned int nr_members;	/* used entries of members[] */
+	struct remap_member *members[DMR_MAX_MEMBERS];	/* NULL: none there */
+	struct dmr_policy policy;	/* worker; readers take what they see */
+
+	/*
+	 * I/O on its way to slots, counted in two turns, so that a slot that
+	 * was given back is reused only when nothing can reach it any more.
+	 */
+	atomic_t slot_io[2];
+	unsigned int slot_turn;
+	wait_queue_head_t slot_wait;
+
+	struct workqueue_struct *wq;
+	struct work_struct work;
+	struct delayed_work breaker_work;
+	spinlock_t queue_lock;		/* queue, requests */
+	struct bio_list queue;
+	struct list_head requests;
+	struct bio_set bios;
+	void *block_buf, *check_buf;	/* one block each; worker */
+
+	bool breaker_open, breaker_write;	/* open; for writes only */
+	unsigned long breaker_until;	/* jiffies; no new probe before */
+	bool event;			/* raise a table event after the commit */
+	bool full;			/* the last allocation found no slot */
+	atomic64_t counters[NR_COUNTERS];
+};
+
+static inline void remap_count(struct remap_set *set, enum remap_counter c, u64 n)
+{
+	atomic64_add(n, &set->counters[c]);
+}
+
+static inline sector_t spare_sector(const struct remap_set *set,
+				    const struct remap_member *m, u32 slot)
+{
+	return m->payload + (sector_t)slot * set->block_sectors;
+}
+
+/* Sectors of the block that exist: fewer in the last one. */
+static inline unsigned int block_length(const struct remap_set *set, u64 block)
+{
+	u64 left = set->data_sectors - (block << set->block_shift);
+
+	return min_t(u64, set->block_sectors, left);
+}
+
+/* Per-bio data. */
+struct remap_bio {
+	struct bvec_iter iter;	/* of the bio as it was mapped, sectors of the target */
+	u32 seq;
+	u32 slot;
+	u8 member;		/* 0: sent to the data device */
+	u8 turn;
+	bool counted;		/* in slot_io[turn] */
+	bool done;		/* nothing is left to look at in end_io */
+	bool staged;		/* worker: it made changes that the commit decides on */
+};
+
+/* message.c */
+int remap_message(struct dm_target *ti, unsigned int argc, char **argv,
+		  char *result, unsigned int maxlen);
+
+/* The parsed table. */
+struct remap_target {
+	struct remap_set *set;		/* NULL: not active */
+	struct mutex lock;		/* messages and status against (de)activation */
+	struct dm_dev *data;
+	sector_t data_offset;
+	unsigned int nr_spares;
+	struct dm_dev *spares[DMR_MAX_MEMBERS - 1];
+	bool internal;
+	sector_t internal_start;
+	bool degraded;
+	bool has_uuid;
+	u8 uuid[16];
+};
+
+#endif /* DM_REMAP_H */

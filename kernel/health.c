@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What an error says (R4). A bad block fails while the rest of the device
+ * works; a device that has gone fails everywhere. Before the worker believes in
+ * a bad block it asks here whether other places still work, and the breaker
+ * remembers the answer for a short time. All in the worker's workqueue, which is
+ * ordered.
+ */
+#include <linux/random.h>
+#include <linux/slab.h>
+
+#include "dm-remap.h"
+
+#define PROBE_WRITES	3
+#define PROBE_READS	8
+#define PROBE_PAUSE	(HZ / 10)	/* believe that it is gone for as long */
+#define BREAKER_PERIOD	HZ		/* look again while nobody asks */
+
+/* A member on the same device that owns probe blocks. */
+static struct remap_member *probe_region(struct remap_set *set, struct remap_member *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < set->nr_members; i++) {
+		struct remap_member *other = set->members[i];
+
+		if (other && other->bdev == m->bdev && other->copies)
+			return other;
+	}
+	return NULL;
+}
+
+static bool probe_write(struct remap_set *set, struct remap_member *m)
+{
+	unsigned int i, first = get_random_u32() % DMR_PROBE_BLOCKS;
+
+	memset(set->check_buf, 0, DMR_FRAME_SIZE);
+	for (i = 0; i < PROBE_WRITES; i++) {
+		unsigned int n = (first + i) % DMR_PROBE_BLOCKS;
+
+		if (!io_buffer(m->bdev, REQ_OP_WRITE | REQ_SYNC,
+			       m->region + DMR_PROBE_SECTOR + n * DMR_FRAME_SECTORS,
+			       set->check_buf, DMR_FRAME_SECTORS))
+			return true;
+	}
+	return false;
+}
+
+/* One place in each eighth of the device. */
+static bool probe_read(struct remap_set *set, struct remap_member *m)
+{
+	u64 blocks = bdev_nr_sectors(m->bdev) / DMR_FRAME_SECTORS;
+	u64 part = max(div_u64(blocks, PROBE_READS), 1ULL);
+	unsigned int i;
+
+	for (i = 0; i < PROBE_READS; i++) {
+		u64 block = i * part + get_random_u64() % part;
+
+		if (block < blocks &&
+		    !io_buffer(m->bdev, REQ_OP_READ, block * DMR_FRAME_SECTORS,
+			       set->check_buf, DMR_FRAME_SECTORS))
+			return true;
+	}
+	return false;
+}
+
+static bool probe(struct remap_set *set, struct remap_member *m, bool write)
+{
+	struct remap_member *region = write ? probe_region(set, m) : NULL;
+
+	return region ? probe_write(set, region) : probe_read(set, m);
+}
+
+static void breaker_opens(struct remap_set *set, struct remap_member *m, bool write)
+{
+	set->breaker_write = write && (!set->breaker_open || set->breaker_write);
+	if (set->breaker_open)
+		return;
+	set->breaker_open = true;
+	set->event = true;
+	remap_count(set, C_BREAKER_TRIPS, 1);
+	DMERR("%s: data device %pg fails all %s; no block is relocated until it is back",
+	      set->name, m->bdev, write ? "writes" : "I/O");
+	queue_delayed_work(set->wq, &set->breaker_work, BREAKER_PERIOD);
+}
+
+static void breaker_closes(struct remap_set *set, struct remap_member *m)
+{
+	set->breaker_open = false;
+	set->event = true;
+	DMINFO("%s: data device %pg is back", set->name, m->bdev);
+}
+
+bool health_alive(struct remap_set *set, struct remap_member *m, bool write)
+{
+	unsigned long start = jiffies;
+	bool concerned = set->breaker_open && (write || !set->breaker_write);
+	bool alive;
+
+	if (!m->index && concerned && time_before(jiffies, set->breaker_until))
+		return false;
+	alive = probe(set, m, write);
+	if (m->index)
+		return alive;
+	if (!alive) {
+		breaker_opens(set, m, write);
+		set->breaker_until = jiffies + max(PROBE_PAUSE, 4 * (jiffies - start));
+	} else if (set->breaker_open && (write || !set->breaker_write)) {
+		breaker_closes(set, m);
+	}
+	return alive;
+}
+
+void health_work(struct work_struct *work)
+{
+	struct remap_set *set = container_of(to_delayed_work(work), struct remap_set,
+					     breaker_work);
+
+	if (!set->breaker_open)
+		return;
+	set->breaker_until = jiffies;
+	health_alive(set, set->members[0], set->breaker_write);
+	if (set->event) {
+		set->event = false;
+		dm_table_event(set->ti->table);
+	}
+	if (set->breaker_open)
+		queue_delayed_work(set->wq, &set->breaker_work, BREAKER_PERIOD);
+}

@@ -1,0 +1,825 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Activation: which devices belong together, which of their copies of the map
+ * is believed, and who joins or comes back (R7). Nothing is written before all
+ * of it is proved. What a refusal means is said once, in the kernel log.
+ */
+#include <linux/mm.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "dm-remap.h"
+
+#define SCAN_FRAMES	128	/* read at once, twice in flight */
+
+/* A device of the table and what was found on it. */
+struct found {
+	struct block_device *bdev;
+	sector_t region;
+	enum dmr_role role;
+	struct dmr_anchor *anchor;	/* NULL: none (adopted data device) */
+	u32 nr_frames;
+	struct {
+		u64 gen;
+		u32 page;
+	} *frames;			/* gen 0: not valid */
+	u32 index;			/* member that the frames say they lie on */
+	u64 newest, newest_session;
+	bool used;
+};
+
+struct load {
+	struct remap_set *set;
+	unsigned int nr;
+	struct found found[DMR_MAX_MEMBERS];
+	struct dmr_assembly assembly;
+	struct dmr_bounds bounds;
+	u32 nr_pages;
+};
+
+#define refuse(set, fmt, ...) \
+	DMERR("%s: not activated: " fmt, (set)->name, ##__VA_ARGS__)
+
+/* --- Anchors ------------------------------------------------------------- */
+
+/* The first valid copy. A fault if there is none: that of copy 0. */
+static enum dmr_fault read_anchor(struct found *f, struct dmr_anchor *anchor)
+{
+	static const sector_t place[] = { DMR_ANCHOR0_SECTOR, DMR_ANCHOR1_SECTOR };
+	enum dmr_fault first = DMR_BAD_MAGIC, fault;
+	unsigned int copy;
+
+	for (copy = 0; copy < DMR_ANCHOR_COPIES; copy++) {
+		if (f->region + DMR_FRAMES_SECTOR > bdev_nr_sectors(f->bdev))
+			return DMR_BAD_MAGIC;
+		if (io_buffer(f->bdev, REQ_OP_READ, f->region + place[copy], anchor,
+			      DMR_FRAME_SECTORS))
+			fault = DMR_BAD_CSUM;
+		else
+			fault = dmr_anchor_check(anchor, copy, f->region,
+						 bdev_nr_sectors(f->bdev));
+		if (!fault && le32_to_cpu(anchor->role) == f->role)
+			return DMR_OK;
+		if (!copy || (first == DMR_BAD_MAGIC && fault))
+			first = fault ? fault : DMR_BAD_LOCATION;
+	}
+	return first;
+}
+
+static int add_device(struct load *l, struct block_device *bdev, sector_t region,
+		      enum dmr_role role)
+{
+	struct found *f = &l->found[l->nr++];
+	struct dmr_anchor *anchor = kmalloc(sizeof(*anchor), GFP_NOIO);
+	enum dmr_fault fault;
+
+	f->bdev = bdev;
+	f->region = region;
+	f->role = role;
+	if (!anchor)
+		return -ENOMEM;
+	fault = read_anchor(f, anchor);
+	if (!fault) {
+		f->anchor = anchor;
+		f->nr_frames = le32_to_cpu(anchor->nr_frames);
+		return 0;
+	}
+	kfree(anchor);
+	/* An adopted data device has no anchor; the root page tells. */
+	if (role == DMR_ROLE_DATA &&
+	    (fault == DMR_BAD_MAGIC || fault == DMR_BAD_CSUM || fault == DMR_BAD_LOCATION))
+		return 0;
+	refuse(l->set, "%pg %s", bdev, dmr_fault_text(fault));
+	return -EUCLEAN;
+}
+
+/* All anchors must tell of one set with one geometry: that of the first spare. */
+static int check_anchors(struct load *l, const struct remap_target *rt)
+{
+	struct remap_set *set = l->set;
+	const struct dmr_anchor *first = l->found[1].anchor;
+	unsigned int i, j;
+
+	for (i = 0; i < l->nr; i++) {
+		const struct dmr_anchor *a = l->found[i].anchor;
+
+		if (!a)
+			continue;
+		if (memcmp(a->set_uuid, rt->has_uuid ? rt->uuid : first->set_uuid, 16)) {
+			/* Something older at the start of an adopted device is not ours. */
+			if (!i && !rt->data_offset) {
+				kfree(a);
+				l->found[0].anchor = NULL;
+				continue;
+			}
+			refuse(set, "%pg %s", l->found[i].bdev, dmr_fault_text(DMR_BAD_SET));
+			return -EUCLEAN;
+		}
+		if (a->nr_pages != first->nr_pages || a->block_sectors != first->block_sectors ||
+		    a->data_sectors != first->data_sectors) {
+			refuse(set, "%pg has another geometry than %pg of the same set",
+			       l->found[i].bdev, l->found[1].bdev);
+			return -EUCLEAN;
+		}
+		for (j = 0; j < i; j++) {
+			if (l->found[j].anchor &&
+			    !memcmp(a->member_uuid, l->found[j].anchor->member_uuid, 16)) {
+				refuse(set, "%pg and %pg are copies of one member",
+				       l->found[j].bdev, l->found[i].bdev);
+				return -EUCLEAN;
+			}
+		}
+	}
+
+	l->nr_pages = le32_to_cpu(first->nr_pages);
+	memcpy(set->store.set_uuid, first->set_uuid, 16);
+	set->block_sectors = le32_to_cpu(first->block_sectors);
+	set->block_shift = ilog2(set->block_sectors);
+	set->data_sectors = le64_to_cpu(first->data_sectors);
+	if (set->ti->len != set->data_sectors) {
+		refuse(set, "the table has %llu sectors, the set has %llu",
+		       (u64)set->ti->len, set->data_sectors);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* --- Frames -------------------------------------------------------------- */
+
+struct scan_buffer {
+	struct bio *bio;
+	struct completion done;
+	blk_status_t status;
+	u32 first, nr;
+	struct page *pages[SCAN_FRAMES];
+};
+
+static void scan_endio(struct bio *bio)
+{
+	struct scan_buffer *b = bio->bi_private;
+
+	b->status = bio->bi_status;
+	complete(&b->done);
+}
+
+static sector_t frame_sector(const struct found *f, u32 frame)
+{
+	return f->region + DMR_FRAMES_SECTOR + (sector_t)frame * DMR_FRAME_SECTORS;
+}
+
+static void scan_submit(struct load *l, struct found *f, struct scan_buffer *b, u32 first)
+{
+	u32 i;
+
+	b->first = first;
+	b->nr = min_t(u32, SCAN_FRAMES, f->nr_frames - first);
+	init_completion(&b->done);
+	b->bio = bio_alloc_bioset(f->bdev, SCAN_FRAMES, REQ_OP_READ | REQ_META, GFP_NOIO,
+				  &l->set->bios);
+	b->bio->bi_iter.bi_sector = frame_sector(f, first);
+	b->bio->bi_private = b;
+	b->bio->bi_end_io = scan_endio;
+	for (i = 0; i < b->nr; i++)
+		__bio_add_page(b->bio, b->pages[i], DMR_FRAME_SIZE, 0);
+	submit_bio(b->bio);
+}
+
+/* Keep a frame's content if it is the newest version of its page so far. */
+static int take_frame(struct load *l, struct found *f, u32 frame,
+		      const struct dmr_frame_header *h)
+{
+	struct dmr_page **image;
+	u32 page = le32_to_cpu(h->page);
+	u64 gen = le64_to_cpu(h->gen);
+
+	if (dmr_frame_check(h, l->set->store.set_uuid, le32_to_cpu(h->member), frame,
+			    l->nr_pages))
+		return 0;
+	if (!f->newest)
+		f->index = le32_to_cpu(h->member);
+	else if (f->index != le32_to_cpu(h->member))
+		return 0;
+	if (gen > f->newest) {
+		f->newest = gen;
+		f->newest_session = le64_to_cpu(h->session);
+	}
+	f->frames[frame].gen = gen;
+	f->frames[frame].page = page;
+	if (!dmr_assembly_add(&l->assembly, h))
+		return 0;
+
+	image = &l->set->map.pages[page];
+	if (!*image)
+		*image = kmalloc(PAGE_SIZE, GFP_NOIO);
+	if (!*image)
+		return -ENOMEM;
+	memcpy(*image, h, DMR_FRAME_SIZE);
+	return 0;
+}
+
+static int scan_take(struct load *l, struct found *f, struct scan_buffer *b)
+{
+	int r = 0;
+	u32 i;
+
+	wait_for_completion_io(&b->done);
+	bio_put(b->bio);
+	for (i = 0; i < b->nr && !r; i++) {
+		void *frame = page_address(b->pages[i]);
+
+		/* Part of it did not read: each frame for itself. */
+		if (b->status &&
+		    io_buffer(f->bdev, REQ_OP_READ, frame_sector(f, b->first + i), frame,
+			      DMR_FRAME_SECTORS))
+			continue;
+		r = take_frame(l, f, b->first + i, frame);
+	}
+	cond_resched();
+	return r;
+}
+
+static void scan_buffer_free(struct scan_buffer *b)
+{
+	u32 i;
+
+	for (i = 0; b && i < SCAN_FRAMES; i++)
+		if (b->pages[i])
+			__free_page(b->pages[i]);
+	kfree(b);
+}
+
+static struct scan_buffer *scan_buffer_alloc(void)
+{
+	struct scan_buffer *b = kzalloc(sizeof(*b), GFP_NOIO);
+	u32 i;
+
+	for (i = 0; b && i < SCAN_FRAMES; i++) {
+		b->pages[i] = alloc_page(GFP_NOIO);
+		if (!b->pages[i]) {
+			scan_buffer_free(b);
+			return NULL;
+		}
+	}
+	return b;
+}
+
+/* Read all frames of one member, the next chunk while this one is looked at. */
+static int scan_frames(struct load *l, struct found *f)
+{
+	struct scan_buffer *now = scan_buffer_alloc(), *next = scan_buffer_alloc();
+	int r = -ENOMEM;
+	u32 first;
+
+	f->frames = kvcalloc(f->nr_frames, sizeof(*f->frames), GFP_NOIO);
+	if (!f->frames || !now || !next)
+		goto out;
+
+	r = 0;
+	scan_submit(l, f, now, 0);
+	for (first = 0; first < f->nr_frames; first += SCAN_FRAMES) {
+		bool more = first + SCAN_FRAMES < f->nr_frames;
+		int taken;
+
+		if (more)
+			scan_submit(l, f, next, first + SCAN_FRAMES);
+		taken = scan_take(l, f, now);
+		if (!r)
+			r = taken;
+		swap(now, next);
+		if (r && more) {
+			scan_take(l, f, now);
+			break;
+		}
+	}
+out:
+	scan_buffer_free(now);
+	scan_buffer_free(next);
+	return r;
+}
+
+static int assemble(struct load *l)
+{
+	enum dmr_fault fault;
+	unsigned int i;
+	int r;
+
+	l->assembly.nr_pages = l->nr_pages;
+	l->assembly.pages = kvcalloc(l->nr_pages, sizeof(struct dmr_candidate), GFP_NOIO);
+	if (!l->assembly.pages)
+		return -ENOMEM;
+	for (i = 0; i < l->nr; i++) {
+		if (!l->found[i].anchor)
+			continue;
+		r = scan_frames(l, &l->found[i]);
+		if (r)
+			return r;
+	}
+	fault = dmr_assembly_finish(&l->assembly);
+	if (!fault)
+		fault = dmr_root_check(store_root(l->set), l->nr_pages, &l->bounds);
+	if (fault) {
+		refuse(l->set, "%s", dmr_fault_text(fault));
+		return -EUCLEAN;
+	}
+	if (l->assembly.torn)
+		DMWARN("%s: the last commit was cut short", l->set->name);
+	return 0;
+}
+
+/* --- Members ------------------------------------------------------------- */
+
+struct remap_member *member_alloc(struct remap_set *set, unsigned int index)
+{
+	struct remap_member *m = kzalloc(sizeof(*m), GFP_NOIO);
+
+	if (!m)
+		return NULL;
+	m->index = index;
+	m->state = MEMBER_MISSING;
+	m->unit = 1;
+	set->members[index] = m;
+	if (set->nr_members <= index)
+		set->nr_members = index + 1;
+	return m;
+}
+
+void member_free(struct remap_member *m)
+{
+	if (!m)
+		return;
+	kvfree(m->slots);
+	kvfree(m->frames);
+	kvfree(m->copies);
+	kfree(m);
+}
+
+static unsigned int media_unit(const struct remap_set *set, struct block_device *bdev)
+{
+	unsigned int unit = max(bdev_logical_block_size(bdev), bdev_physical_block_size(bdev));
+
+	return clamp_t(unsigned int, unit >> SECTOR_SHIFT, 1, set->block_sectors);
+}
+
+/* Which frames of the member hold the chosen versions; all others are free. */
+static int take_copies(struct load *l, struct remap_member *m, const struct found *f)
+{
+	u32 i;
+
+	m->nr_frames = f->nr_frames;
+	m->frames = kvcalloc(BITS_TO_LONGS(m->nr_frames), sizeof(long), GFP_NOIO);
+	m->copies = kvmalloc_array(l->nr_pages, sizeof(*m->copies), GFP_NOIO);
+	if (!m->frames || !m->copies)
+		return -ENOMEM;
+	memset(m->copies, 0xff, l->nr_pages * sizeof(*m->copies));
+	if (m->state != MEMBER_ACTIVE)
+		return 0;
+	for (i = 0; i < f->nr_frames; i++) {
+		u32 *copies = m->copies[f->frames[i].page];
+		u64 gen = f->frames[i].gen;
+
+		if (!gen || gen != l->assembly.pages[f->frames[i].page].gen)
+			continue;
+		if (copies[0] == NO_FRAME)
+			copies[0] = i;
+		else if (copies[1] == NO_FRAME)
+			copies[1] = i;
+		else
+			continue;
+		__set_bit(i, m->frames);
+	}
+	return 0;
+}
+
+static int attach(struct load *l, struct remap_member *m, struct found *f,
+		  enum member_state state)
+{
+	const struct dmr_anchor *a = f->anchor;
+
+	f->used = true;
+	m->bdev = f->bdev;
+	m->state = state;
+	m->region = f->region;
+	m->unit = media_unit(l->set, f->bdev);
+	if (!a)
+		return 0;
+	m->payload = f->region + le64_to_cpu(a->payload_start);
+	m->payload_sectors = le64_to_cpu(a->payload_sectors);
+	m->tier = le32_to_cpu(a->tier);
+	memcpy(m->uuid, a->member_uuid, sizeof(m->uuid));
+	m->metadata = true;
+	return take_copies(l, m, f);
+}
+
+/* The device that the root knows by this UUID. */
+static struct found *find_device(struct load *l, const u8 *uuid)
+{
+	unsigned int i;
+
+	for (i = 0; i < l->nr; i++)
+		if (l->found[i].anchor &&
+		    !memcmp(l->found[i].anchor->member_uuid, uuid, 16))
+			return &l->found[i];
+	return NULL;
+}
+
+/*
+ * A member that took part until the end holds the last commit, or, if power went
+ * during it, the one before. Since every start and every stop make two commits,
+ * an older copy of a member is always further behind.
+ */
+static bool is_current(const struct load *l, const struct found *f)
+{
+	return f->newest + 1 >= l->assembly.gen;
+}
+
+/* Is this the device that left, as it was when it left? */
+static bool is_returning(const struct dmr_member *d, const struct found *f)
+{
+	u64 out = le64_to_cpu(d->out_gen);
+
+	return f->newest <= out && f->newest + 1 >= out &&
+	       f->newest_session == le64_to_cpu(d->out_session);
+}
+
+static int match_member(struct load *l, unsigned int i)
+{
+	struct remap_set *set = l->set;
+	const struct dmr_member *d = &store_root(set)->members[i];
+	enum dmr_member_state state = le32_to_cpu(d->state);
+	struct found *f = find_device(l, d->uuid);
+	struct remap_member *m;
+	int r;
+
+	if (state == DMR_MEMBER_NONE)
+		return 0;
+	if (state == DMR_MEMBER_REMOVED) {
+		if (!f)
+			return 0;
+		refuse(set, "%pg was removed from the set; add it anew as a spare", f->bdev);
+		return -EUCLEAN;
+	}
+	m = member_alloc(set, i);
+	if (!m)
+		return -ENOMEM;
+	memcpy(m->uuid, d->uuid, sizeof(m->uuid));
+	m->tier = le32_to_cpu(d->tier);
+	r = spare_init(m, l->bounds.slots[i]);
+	if (r)
+		return r;
+	if (!f) {
+		if (state == DMR_MEMBER_ACTIVE && !set->degraded_ok) {
+			refuse(set, "spare %u (%pU) is missing", i, d->uuid);
+			return -ENXIO;
+		}
+		return 0;
+	}
+	if (f->index != i) {
+		refuse(set, "%pg: %s", f->bdev, dmr_fault_text(DMR_BAD_LOCATION));
+		return -EUCLEAN;
+	}
+	if (state == DMR_MEMBER_ACTIVE && is_current(l, f))
+		return attach(l, m, f, MEMBER_ACTIVE);
+	if (state == DMR_MEMBER_OUT && is_returning(d, f))
+		return attach(l, m, f, MEMBER_JOINING);
+	refuse(set, "%pg is out of date: it holds commit %llu, the set is at %llu",
+	       f->bdev, f->newest, l->assembly.gen);
+	return -ESTALE;
+}
+
+/* Member 0 is there even where it carries no metadata. */
+static int match_data(struct load *l, const struct remap_target *rt)
+{
+	struct remap_set *set = l->set;
+	struct dmr_root *root = store_root(set);
+	const struct dmr_member *d = &root->members[0];
+	struct found *f = &l->found[0];
+	struct remap_member *m;
+	int r;
+
+	if (le64_to_cpu(root->data_offset) != rt->data_offset) {
+		refuse(set, "the data begins at sector %llu of its device, not at %llu",
+		       le64_to_cpu(root->data_offset), (u64)rt->data_offset);
+		return -EINVAL;
+	}
+	if (le64_to_cpu(root->data_sectors) != set->data_sectors ||
+	    le32_to_cpu(root->block_sectors) != set->block_sectors) {
+		refuse(set, "%s", dmr_fault_text(DMR_BAD_GEOMETRY));
+		return -EUCLEAN;
+	}
+	if (!(le32_to_cpu(d->flags) & DMR_MEMBER_NO_METADATA)) {
+		if (!f->anchor || memcmp(f->anchor->member_uuid, d->uuid, 16)) {
+			refuse(set, "%pg is not the data device of this set", f->bdev);
+			return -EUCLEAN;
+		}
+		r = match_member(l, 0);
+		if (r)
+			return r;
+		m = set->members[0];
+		if (m->payload != rt->data_offset) {
+			refuse(set, "%pg: %s", f->bdev, dmr_fault_text(DMR_BAD_GEOMETRY));
+			return -EUCLEAN;
+		}
+		return 0;
+	}
+	if (bdev_nr_sectors(f->bdev) != le64_to_cpu(root->identity.device_sectors)) {
+		refuse(set, "%pg has %llu sectors, the data device of this set has %llu",
+		       f->bdev, (u64)bdev_nr_sectors(f->bdev),
+		       le64_to_cpu(root->identity.device_sectors));
+		return -EUCLEAN;
+	}
+	kfree(f->anchor);
+	f->anchor = NULL;
+	m = member_alloc(set, 0);
+	if (!m)
+		return -ENOMEM;
+	m->payload = rt->data_offset;
+	m->payload_sectors = set->data_sectors;
+	return attach(l, m, f, MEMBER_ACTIVE);
+}
+
+/* Spares with an anchor of this set that the root does not know. */
+static int join_members(struct load *l)
+{
+	struct remap_set *set = l->set;
+	struct dmr_root *root = store_root(set);
+	unsigned int i, index;
+
+	for (i = 1; i < l->nr; i++) {
+		struct found *f = &l->found[i];
+		struct remap_member *m;
+		int r;
+
+		if (f->used)
+			continue;
+		for (index = 1; index < DMR_MAX_MEMBERS; index++)
+			if (!set->members[index] &&
+			    le32_to_cpu(root->members[index].state) == DMR_MEMBER_NONE)
+				break;
+		if (index == DMR_MAX_MEMBERS) {
+			refuse(set, "%pg can not join: the set has had %u members",
+			       f->bdev, DMR_MAX_MEMBERS);
+			return -ENOSPC;
+		}
+		m = member_alloc(set, index);
+		if (!m)
+			return -ENOMEM;
+		r = attach(l, m, f, MEMBER_JOINING);
+		if (!r)
+			r = spare_init(m, dmr_slots(m->payload_sectors, set->block_sectors,
+						    l->nr_pages));
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* --- The fingerprint of an adopted data device --------------------------- */
+
+/* ~CRC32C of the first @bytes of the data; false if they can not all be read. */
+static bool fingerprint(struct remap_set *set, u32 bytes, u32 *sum)
+{
+	struct remap_member *data = set->members[0];
+	void *buf = kmalloc(DMR_FRAME_SIZE, GFP_NOIO);
+	u32 crc = ~0u, at;
+	bool ok = buf;
+
+	for (at = 0; at < bytes && ok; at += DMR_FRAME_SIZE) {
+		ok = !io_buffer(data->bdev, REQ_OP_READ,
+				data->payload + (at >> SECTOR_SHIFT), buf,
+				DMR_FRAME_SECTORS);
+		crc = crc32c(crc, buf, DMR_FRAME_SIZE);
+	}
+	kfree(buf);
+	*sum = ~crc;
+	return ok;
+}
+
+static int check_fingerprint(struct remap_set *set)
+{
+	const struct dmr_root *root = store_root(set);
+	u32 bytes = le32_to_cpu(root->identity.fingerprint_bytes), sum;
+
+	if (set->members[0]->metadata || le32_to_cpu(root->state) != DMR_SET_CLEAN || !bytes)
+		return 0;
+	if (bytes > DMR_FINGERPRINT_BYTES || bytes % DMR_FRAME_SIZE ||
+	    bytes >> SECTOR_SHIFT > set->data_sectors) {
+		refuse(set, "%s", dmr_fault_text(DMR_BAD_GEOMETRY));
+		return -EUCLEAN;
+	}
+	if (!fingerprint(set, bytes, &sum)) {
+		DMWARN("%s: the start of %pg can not be read to recognise it", set->name,
+		       set->members[0]->bdev);
+		return 0;
+	}
+	if (sum != le32_to_cpu(root->identity.fingerprint)) {
+		refuse(set, "%pg is another disk, or was written to while the set was stopped",
+		       set->members[0]->bdev);
+		return -ESTALE;
+	}
+	return 0;
+}
+
+static void set_fingerprint(struct remap_set *set)
+{
+	struct dmr_identity *id = &store_root(set)->identity;
+	u32 bytes = DMR_FINGERPRINT_BYTES, sum;
+
+	if (bytes >> SECTOR_SHIFT > set->data_sectors)
+		bytes = round_down(set->data_sectors << SECTOR_SHIFT, DMR_FRAME_SIZE);
+	id->fingerprint = 0;
+	id->fingerprint_bytes = 0;
+	if (set->members[0]->metadata || !fingerprint(set, bytes, &sum))
+		return;
+	id->fingerprint = cpu_to_le32(sum);
+	id->fingerprint_bytes = cpu_to_le32(bytes);
+}
+
+/* --- All of it ----------------------------------------------------------- */
+
+static int load_members(struct load *l, const struct remap_target *rt)
+{
+	struct remap_set *set = l->set;
+	unsigned int i;
+	int r;
+
+	r = match_data(l, rt);
+	for (i = 1; i < DMR_MAX_MEMBERS && !r; i++)
+		r = match_member(l, i);
+	if (!r)
+		r = map_load(set, &l->bounds);
+	for (i = 1; i < set->nr_members && !r; i++) {
+		struct remap_member *m = set->members[i];
+
+		if (m && m->state == MEMBER_MISSING && m->used && !set->degraded_ok) {
+			refuse(set, "spare %u (%pU) is missing and holds %u blocks", i,
+			       m->uuid, m->used);
+			r = -ENXIO;
+		}
+	}
+	if (!r)
+		r = join_members(l);
+	if (!r)
+		r = check_fingerprint(set);
+	return r;
+}
+
+static void take_assembly(struct load *l)
+{
+	struct remap_store *st = &l->set->store;
+	u32 i;
+
+	st->gen = l->assembly.gen;
+	st->session = l->assembly.session;
+	st->digest = l->assembly.digest;
+	for (i = 0; i < l->nr_pages; i++) {
+		st->page_gen[i] = l->assembly.pages[i].gen;
+		st->page_session[i] = l->assembly.pages[i].session;
+	}
+}
+
+int set_load(struct remap_set *set, struct remap_target *rt)
+{
+	struct load *l = kvzalloc(sizeof(*l), GFP_NOIO);
+	unsigned int i;
+	int r;
+
+	if (!l)
+		return -ENOMEM;
+	l->set = set;
+	r = add_device(l, rt->data->bdev, 0, DMR_ROLE_DATA);
+	for (i = 0; i < rt->nr_spares && !r; i++)
+		r = add_device(l, rt->spares[i]->bdev, 0, DMR_ROLE_SPARE);
+	if (!r && rt->internal)
+		r = add_device(l, rt->data->bdev, rt->internal_start, DMR_ROLE_SPARE);
+	if (!r)
+		r = check_anchors(l, rt);
+	if (!r)
+		r = map_init(&set->map, l->nr_pages);
+	if (!r)
+		r = store_init(set, l->nr_pages);
+	if (!r)
+		r = assemble(l);
+	if (!r)
+		r = load_members(l, rt);
+	if (!r) {
+		take_assembly(l);
+		set->policy = store_root(set)->policy;
+	}
+	for (i = 0; i < l->nr; i++) {
+		kvfree(l->found[i].frames);
+		kfree(l->found[i].anchor);
+	}
+	kvfree(l->assembly.pages);
+	kvfree(l);
+	return r;
+}
+
+/* Pages that some member lacks a copy of; all, for one that joins or returns. */
+static void mark_repairs(struct remap_set *set)
+{
+	unsigned int i;
+	u32 p;
+
+	for (i = 0; i < set->nr_members; i++) {
+		struct remap_member *m = set->members[i];
+
+		if (!m || !m->metadata)
+			continue;
+		for (p = 0; p < set->map.nr_pages; p++)
+			if (set->store.page_gen[p] && m->copies[p][1] == NO_FRAME)
+				store_mark(set, p);
+	}
+}
+
+/* What the root says of members that are not there, or are new. */
+static void mark_missing(struct remap_set *set)
+{
+	struct dmr_root *root = store_root(set);
+	unsigned int i;
+
+	for (i = 1; i < set->nr_members; i++) {
+		struct remap_member *m = set->members[i];
+		struct dmr_member *d = &root->members[i];
+
+		if (!m || m->state != MEMBER_MISSING ||
+		    le32_to_cpu(d->state) != DMR_MEMBER_ACTIVE)
+			continue;
+		DMWARN("%s: activated without spare %u (%pU)", set->name, i, m->uuid);
+		d->state = cpu_to_le32(DMR_MEMBER_OUT);
+		d->out_gen = cpu_to_le64(set->store.gen);
+		d->out_session = cpu_to_le64(set->store.session);
+	}
+}
+
+static int finish_joins(struct remap_set *set)
+{
+	struct dmr_root *root = store_root(set);
+	unsigned int i;
+
+	for (i = 0; i < set->nr_members; i++) {
+		struct remap_member *m = set->members[i];
+		struct dmr_member *d = &root->members[i];
+
+		if (!m || m->state != MEMBER_JOINING)
+			continue;
+		if (!m->metadata) {
+			refuse(set, "%pg can not be written to", m->bdev);
+			return -EIO;
+		}
+		m->state = MEMBER_ACTIVE;
+		memcpy(d->uuid, m->uuid, sizeof(d->uuid));
+		d->state = cpu_to_le32(DMR_MEMBER_ACTIVE);
+		d->sectors = cpu_to_le64(m->payload_sectors);
+		d->tier = cpu_to_le32(m->tier);
+		d->out_gen = 0;
+		d->out_session = 0;
+		DMINFO("%s: %pg takes part as member %u", set->name, m->bdev, i);
+	}
+	root->nr_members = cpu_to_le32(max(le32_to_cpu(root->nr_members), set->nr_members));
+	return 0;
+}
+
+static int commit_state(struct remap_set *set, enum dmr_set_state state)
+{
+	store_root(set)->state = cpu_to_le32(state);
+	store_mark(set, 0);
+	return store_commit(set);
+}
+
+int set_open(struct remap_set *set)
+{
+	struct dmr_root *root = store_root(set);
+	int r;
+
+	mark_missing(set);
+	mark_repairs(set);
+	set->store.session = get_random_u64();
+	root->activations = cpu_to_le64(le64_to_cpu(root->activations) + 1);
+	r = commit_state(set, DMR_SET_OPENING);
+	if (!r)
+		r = finish_joins(set);
+	if (!r)
+		r = commit_state(set, DMR_SET_OPEN);
+	if (r == -EIO)
+		refuse(set, "the map can not be written");
+	return r;
+}
+
+void set_close(struct remap_set *set)
+{
+	unsigned int i;
+
+	for (i = 0; i < set->nr_members; i++)
+		if (set->members[i] && set->members[i]->bdev &&
+		    set->members[i]->state == MEMBER_ACTIVE)
+			set->members[i]->dirty = true;
+	if (set->store.frozen || commit_state(set, DMR_SET_CLOSING))
+		goto dirty;
+	set_fingerprint(set);
+	if (commit_state(set, DMR_SET_CLEAN))
+		goto dirty;
+	return;
+dirty:
+	DMWARN("%s: could not be marked as cleanly stopped", set->name);
+}

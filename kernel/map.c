@@ -1,0 +1,514 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The map of a set: the record pages, which are the images of what is on
+ * disk, and the index over them. Lookups are lock-free. Changes are made by the
+ * worker alone and stay pending, with their blocks held, until a commit.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "dm-remap.h"
+
+#define INDEX_BUSY	BIT(31)	/* in the value of an index entry */
+#define NOT_A_BLOCK	(~0ULL)
+
+int map_init(struct remap_map *map, u32 nr_pages)
+{
+	seqlock_init(&map->lock);
+	map->nr_pages = nr_pages;
+	map->nr_records = (nr_pages - 1) * DMR_PAGE_RECORDS;
+	map->free_records = map->nr_records;
+	map->pages = kvcalloc(nr_pages, sizeof(*map->pages), GFP_NOIO);
+	map->taken = kvcalloc(BITS_TO_LONGS(map->nr_records), sizeof(long), GFP_NOIO);
+	if (!map->pages || !map->taken)
+		return -ENOMEM;
+	return index_init(&map->index);
+}
+
+void map_destroy(struct remap_map *map)
+{
+	u32 i;
+
+	index_destroy(&map->index);
+	if (map->pages)
+		for (i = 0; i < map->nr_pages; i++)
+			kfree(map->pages[i]);
+	kvfree(map->pages);
+	kvfree(map->taken);
+}
+
+static u32 record_page(u32 id)
+{
+	return 1 + id / DMR_PAGE_RECORDS;
+}
+
+/* Null for a record whose page was never used, or a nonsense id. */
+static struct dmr_record *map_record(const struct remap_map *map, u32 id)
+{
+	struct dmr_page *page;
+
+	if (id >= map->nr_records)
+		return NULL;
+	page = READ_ONCE(map->pages[record_page(id)]);
+	return page ? &page->records[id % DMR_PAGE_RECORDS] : NULL;
+}
+
+static void entry_read(struct map_entry *e, u64 block, u32 value, const struct dmr_record *r)
+{
+	u64 key = le64_to_cpu(r->key);
+
+	e->block = block;
+	e->id = value & ~INDEX_BUSY;
+	e->busy = value & INDEX_BUSY;
+	e->state = dmr_key_state(key);
+	e->member = dmr_key_member(key);
+	e->forgotten = key & DMR_KEY_FORGOTTEN;
+	e->slot = le32_to_cpu(r->slot);
+	e->invalid = le32_to_cpu(r->invalid);
+}
+
+bool map_next(struct remap_map *map, u64 block, struct map_entry *e)
+{
+	const struct dmr_record *r;
+	unsigned int seq;
+	u64 found;
+	u32 value;
+	bool ok;
+
+	rcu_read_lock();
+	do {
+		seq = read_seqbegin(&map->lock);
+		ok = index_next(&map->index, block, &found, &value);
+		if (!ok)
+			continue;
+		r = map_record(map, value & ~INDEX_BUSY);
+		ok = r;
+		if (r)
+			entry_read(e, found, value, r);
+	} while (read_seqretry(&map->lock, seq));
+	rcu_read_unlock();
+	return ok;
+}
+
+bool map_get(struct remap_map *map, u64 block, struct map_entry *e)
+{
+	return map_next(map, block, e) && e->block == block;
+}
+
+static struct map_change *find_change(struct remap_map *map, u64 block)
+{
+	unsigned int i;
+
+	for (i = 0; i < map->nr_changes; i++)
+		if (map->changes[i].block == block)
+			return &map->changes[i];
+	return NULL;
+}
+
+/* Take a free record, with its page in memory. */
+static int take_record(struct remap_set *set, u32 *id)
+{
+	struct remap_map *map = &set->map;
+	u32 n;
+
+	if (!map->free_records)
+		return -ENOSPC;
+	n = find_next_zero_bit(map->taken, map->nr_records, map->next_record);
+	if (n >= map->nr_records)
+		n = find_first_zero_bit(map->taken, map->nr_records);
+	if (!map->pages[record_page(n)]) {
+		void *page;
+
+		if (reserve_fill(&set->reserve, 1))
+			return -ENOMEM;
+		page = reserve_get(&set->reserve);
+		/* A reader that meets the pointer must meet zeroes behind it. */
+		smp_store_release(&map->pages[record_page(n)], page);
+	}
+	__set_bit(n, map->taken);
+	map->free_records--;
+	map->next_record = n + 1;
+	*id = n;
+	return 0;
+}
+
+static void put_record(struct remap_map *map, u32 id)
+{
+	__clear_bit(id, map->taken);
+	map->free_records++;
+	map->next_record = min(map->next_record, id);
+}
+
+static struct map_change *add_change(struct remap_map *map, u64 block, u32 id, bool fresh)
+{
+	struct map_change *c = &map->changes[map->nr_changes++];
+
+	c->block = block;
+	c->id = id;
+	c->fresh = fresh;
+	c->changed = false;
+	c->before = *map_record(map, id);
+	return c;
+}
+
+bool map_unknown(struct remap_map *map, const struct map_entry *e)
+{
+	return e->busy && !find_change(map, e->block);
+}
+
+int map_hold(struct remap_set *set, u64 block, struct map_entry *e)
+{
+	struct remap_map *map = &set->map;
+	unsigned long flags;
+	bool fresh = !map_get(map, block, e);
+	int r;
+
+	if (set->store.frozen)
+		return -EIO;
+	map->holds++;
+	if (!fresh && e->busy)
+		return 0;
+	if (map->nr_changes == MAP_MAX_CHANGES)
+		return -EBUSY;
+
+	if (fresh) {
+		memset(e, 0, sizeof(*e));
+		e->block = block;
+		r = take_record(set, &e->id);
+		if (r)
+			return r;
+		r = index_prepare(&map->index, &set->reserve);
+		if (r) {
+			put_record(map, e->id);
+			return r;
+		}
+	}
+	add_change(map, block, e->id, fresh);
+	write_seqlock_irqsave(&map->lock, flags);
+	if (fresh)
+		index_insert(&map->index, &set->reserve, block, e->id | INDEX_BUSY);
+	else
+		index_set(&map->index, block, e->id | INDEX_BUSY);
+	/* Who reads the new number also sees the block held: map() and end_io(). */
+	smp_store_release(&map->seq, map->seq + 1);
+	write_sequnlock_irqrestore(&map->lock, flags);
+	e->busy = true;
+	return 0;
+}
+
+/* The block is no longer held; without a record it leaves the index. */
+static void unhold(struct remap_map *map, const struct map_change *c)
+{
+	const struct dmr_record *r = map_record(map, c->id);
+	unsigned long flags;
+
+	write_seqlock_irqsave(&map->lock, flags);
+	if (r->key) {
+		index_set(&map->index, c->block, c->id);
+	} else {
+		index_remove(&map->index, c->block);
+		put_record(map, c->id);
+	}
+	write_sequnlock_irqrestore(&map->lock, flags);
+}
+
+void map_drop(struct remap_set *set, struct map_entry *e)
+{
+	struct remap_map *map = &set->map;
+	struct map_change *c = find_change(map, e->block);
+
+	if (!c || c->changed)
+		return;
+	unhold(map, c);
+	*c = map->changes[--map->nr_changes];
+}
+
+static void count_record(struct remap_map *map, const struct dmr_record *r, int sign)
+{
+	u64 key = le64_to_cpu(r->key);
+	unsigned int sectors = hweight32(le32_to_cpu(r->invalid));
+
+	if (dmr_key_state(key) == DMR_RECORD_REMAPPED)
+		map->remapped += sign;
+	else if (dmr_key_state(key) == DMR_RECORD_LOST)
+		map->lost += sign;
+	map->lost_sectors += sign * (int)sectors;
+}
+
+static void write_record(struct remap_set *set, u32 id, const struct dmr_record *new)
+{
+	struct remap_map *map = &set->map;
+	struct dmr_record *r = map_record(map, id);
+	unsigned long flags;
+
+	write_seqlock_irqsave(&map->lock, flags);
+	count_record(map, r, -1);
+	*r = *new;
+	count_record(map, r, 1);
+	write_sequnlock_irqrestore(&map->lock, flags);
+	store_mark(set, record_page(id));
+}
+
+void map_change(struct remap_set *set, struct map_entry *e)
+{
+	struct map_change *c = find_change(&set->map, e->block);
+	struct dmr_record new = { };
+
+	if (WARN_ON_ONCE(!c))
+		return;
+	if (e->state != DMR_RECORD_FREE) {
+		u64 key = dmr_key(e->state, e->member, e->block);
+
+		if (e->state == DMR_RECORD_LOST && e->forgotten)
+			key |= DMR_KEY_FORGOTTEN;
+		new.key = cpu_to_le64(key);
+		new.slot = cpu_to_le32(e->slot);
+		new.invalid = cpu_to_le32(e->invalid);
+	}
+	c->changed = true;
+	write_record(set, c->id, &new);
+}
+
+int map_bad_slot(struct remap_set *set, unsigned int member, u32 slot)
+{
+	struct remap_map *map = &set->map;
+	struct dmr_record new = {
+		.key = cpu_to_le64(dmr_key(DMR_RECORD_BAD_SLOT, member, 0)),
+		.slot = cpu_to_le32(slot),
+	};
+	struct map_change *c;
+	u32 id;
+	int r;
+
+	if (map->nr_changes == MAP_MAX_CHANGES)
+		return -EBUSY;
+	r = take_record(set, &id);
+	if (r)
+		return r;
+	c = add_change(map, NOT_A_BLOCK, id, true);
+	c->changed = true;
+	write_record(set, id, &new);
+	store_mark_first(set, record_page(id));
+	return 0;
+}
+
+int map_forget_bad_slots(struct remap_set *set, unsigned int member)
+{
+	struct remap_map *map = &set->map;
+	struct dmr_record none = { };
+	u32 id;
+
+	for (id = 0; id < map->nr_records; id++) {
+		const struct dmr_record *r = map_record(map, id);
+		u64 key = r ? le64_to_cpu(r->key) : 0;
+		struct map_change *c;
+
+		if (dmr_key_state(key) != DMR_RECORD_BAD_SLOT || dmr_key_member(key) != member)
+			continue;
+		if (map->nr_changes == MAP_MAX_CHANGES)
+			return -EBUSY;
+		c = add_change(map, NOT_A_BLOCK, id, false);
+		c->changed = true;
+		write_record(set, id, &none);
+	}
+	return 0;
+}
+
+static bool record_in_slot(const struct dmr_record *r)
+{
+	return dmr_key_state(le64_to_cpu(r->key)) == DMR_RECORD_REMAPPED;
+}
+
+void map_changes_done(struct remap_set *set)
+{
+	struct remap_map *map = &set->map;
+	unsigned long flags;
+	unsigned int i;
+
+	for (i = 0; i < map->nr_changes; i++) {
+		struct map_change *c = &map->changes[i];
+
+		if (c->block == NOT_A_BLOCK) {
+			if (!c->fresh)
+				put_record(map, c->id);
+			continue;
+		}
+		/* A write still on its way to the slot is repeated at its end. */
+		if (record_in_slot(&c->before) && !record_in_slot(map_record(map, c->id))) {
+			write_seqlock_irqsave(&map->lock, flags);
+			/* As in map_hold(). */
+			smp_store_release(&map->seq, map->seq + 1);
+			WRITE_ONCE(map->release_seq, map->seq);
+			write_sequnlock_irqrestore(&map->lock, flags);
+		}
+		unhold(map, c);
+	}
+	map->nr_changes = 0;
+}
+
+void map_changes_undo(struct remap_set *set)
+{
+	struct remap_map *map = &set->map;
+
+	while (map->nr_changes) {
+		struct map_change *c = &map->changes[--map->nr_changes];
+		const struct dmr_record *r = map_record(map, c->id);
+		u64 key = le64_to_cpu(r->key);
+
+		/* The slot that was to be used was never part of the durable map. */
+		if (record_in_slot(r) &&
+		    (!record_in_slot(&c->before) || c->before.slot != r->slot ||
+		     dmr_key_member(le64_to_cpu(c->before.key)) != dmr_key_member(key)))
+			spare_free(set, set->members[dmr_key_member(key)],
+				   le32_to_cpu(r->slot));
+		if (c->changed)
+			write_record(set, c->id, &c->before);
+		if (c->block != NOT_A_BLOCK)
+			unhold(map, c);
+		else if (c->fresh)
+			put_record(map, c->id);
+	}
+}
+
+/* --- Activation ---------------------------------------------------------- */
+
+#define RADIX_BITS	11
+#define RADIX_SIZE	BIT(RADIX_BITS)
+
+/*
+ * Sort by key, least significant digit first. The kernel's sort() is a
+ * heapsort with indirect calls: for a million entries it alone would take longer
+ * than reading them from a disk.
+ */
+static int sort_pairs(struct index_pair **pairs, u64 nr, u64 max_key)
+{
+	struct index_pair *from = *pairs, *to;
+	unsigned int shift;
+	u32 *count;
+	u64 i, sum;
+
+	for (i = 1; i < nr && from[i - 1].key <= from[i].key; i++)
+		;
+	if (i >= nr)
+		return 0;
+
+	to = kvmalloc_array(nr, sizeof(*to), GFP_NOIO);
+	count = kmalloc_array(RADIX_SIZE, sizeof(*count), GFP_NOIO);
+	if (!to || !count) {
+		kvfree(to);
+		kfree(count);
+		return -ENOMEM;
+	}
+	for (shift = 0; shift < 64 && max_key >> shift; shift += RADIX_BITS) {
+		memset(count, 0, RADIX_SIZE * sizeof(*count));
+		for (i = 0; i < nr; i++)
+			count[(from[i].key >> shift) % RADIX_SIZE]++;
+		for (i = 0, sum = 0; i < RADIX_SIZE; i++) {
+			u32 n = count[i];
+
+			count[i] = sum;
+			sum += n;
+		}
+		for (i = 0; i < nr; i++)
+			to[count[(from[i].key >> shift) % RADIX_SIZE]++] = from[i];
+		swap(from, to);
+		cond_resched();
+	}
+	*pairs = from;
+	kvfree(to);
+	kfree(count);
+	return 0;
+}
+
+struct map_scan {
+	struct remap_set *set;
+	const struct dmr_bounds *bounds;
+	struct index_pair *pairs;
+	u64 nr, bad_slots;
+};
+
+static int scan_record(struct map_scan *s, u32 id, const struct dmr_record *r)
+{
+	struct remap_set *set = s->set;
+	struct remap_map *map = &set->map;
+	u64 key = le64_to_cpu(r->key);
+
+	if (!key && !r->slot && !r->invalid)
+		return 0;
+	if (dmr_record_check(r, s->bounds)) {
+		DMERR("%s: record %u of the map: %s", set->name, id,
+		      dmr_fault_text(DMR_BAD_RECORD));
+		return -EUCLEAN;
+	}
+	__set_bit(id, map->taken);
+	map->free_records--;
+	count_record(map, r, 1);
+	if (dmr_key_state(key) == DMR_RECORD_BAD_SLOT) {
+		s->bad_slots++;
+		return 0;
+	}
+	if (dmr_key_state(key) == DMR_RECORD_REMAPPED &&
+	    !spare_claim(set->members[dmr_key_member(key)], le32_to_cpu(r->slot))) {
+		DMERR("%s: slot %u of spare %u is used by two blocks", set->name,
+		      le32_to_cpu(r->slot), dmr_key_member(key));
+		return -EUCLEAN;
+	}
+	s->pairs[s->nr].key = dmr_key_block(key);
+	s->pairs[s->nr++].value = id;
+	return 0;
+}
+
+/* A slot may be both bad and in use: its block was being moved when power went. */
+static void scan_bad_slots(struct remap_set *set)
+{
+	struct remap_map *map = &set->map;
+	u32 id;
+
+	for (id = 0; id < map->nr_records; id++) {
+		const struct dmr_record *r = map_record(map, id);
+		struct remap_member *m;
+
+		if (!r || dmr_key_state(le64_to_cpu(r->key)) != DMR_RECORD_BAD_SLOT)
+			continue;
+		m = set->members[dmr_key_member(le64_to_cpu(r->key))];
+		spare_claim_bad(m, le32_to_cpu(r->slot));
+	}
+}
+
+int map_load(struct remap_set *set, const struct dmr_bounds *bounds)
+{
+	struct remap_map *map = &set->map;
+	struct map_scan s = { .set = set, .bounds = bounds };
+	u32 p, i, used = 0;
+	int r = 0;
+
+	for (p = 1; p < map->nr_pages; p++)
+		used += map->pages[p] ? DMR_PAGE_RECORDS : 0;
+	s.pairs = kvmalloc_array(max(used, 1u), sizeof(*s.pairs), GFP_NOIO);
+	if (!s.pairs)
+		return -ENOMEM;
+	for (p = 1; p < map->nr_pages && !r; p++) {
+		if (!map->pages[p])
+			continue;
+		for (i = 0; i < DMR_PAGE_RECORDS && !r; i++)
+			r = scan_record(&s, (p - 1) * DMR_PAGE_RECORDS + i,
+					&map->pages[p]->records[i]);
+		cond_resched();
+	}
+	if (!r && s.bad_slots)
+		scan_bad_slots(set);
+	if (!r)
+		r = sort_pairs(&s.pairs, s.nr, set->data_sectors >> set->block_shift);
+	for (i = 1; i < s.nr && !r; i++) {
+		if (s.pairs[i].key == s.pairs[i - 1].key) {
+			DMERR("%s: block %llu is in the map twice", set->name,
+			      s.pairs[i].key);
+			r = -EUCLEAN;
+		}
+	}
+	if (!r)
+		r = index_build(&map->index, s.pairs, s.nr);
+	kvfree(s.pairs);
+	return r;
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Pages set aside for the worker: growing the map must not wait for memory
+ * that only writing to this very device could free (R6).
+ */
+#include <linux/slab.h>
+
+#include "dm-remap.h"
+
+int reserve_fill(struct remap_reserve *rsv, unsigned int min)
+{
+	while (rsv->nr < RESERVE_BLOCKS) {
+		void *block = kzalloc(PAGE_SIZE, GFP_NOIO | __GFP_NOWARN);
+
+		if (!block)
+			break;
+		rsv->blocks[rsv->nr++] = block;
+	}
+	return rsv->nr < min ? -ENOMEM : 0;
+}
+
+void *reserve_get(struct remap_reserve *rsv)
+{
+	return rsv->nr ? rsv->blocks[--rsv->nr] : NULL;
+}
+
+void reserve_destroy(struct remap_reserve *rsv)
+{
+	while (rsv->nr)
+		kfree(rsv->blocks[--rsv->nr]);
+}

@@ -1,0 +1,750 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The device-mapper target: table, activation, the way of a bio, status. A bio
+ * that needs more than being sent on goes to the worker (relocate.c).
+ */
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/uuid.h>
+
+#include "dm-remap.h"
+
+/* --- Sets in use --------------------------------------------------------- */
+
+/*
+ * Device mapper lets several tables hold one device. A set has one owner at a
+ * time: whoever resumes claims its UUID and its devices here.
+ */
+static LIST_HEAD(active_sets);
+static DEFINE_MUTEX(active_lock);
+
+static bool share_device(const struct remap_set *a, const struct remap_set *b)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < a->nr_members; i++)
+		for (j = 0; j < b->nr_members; j++) {
+			const struct remap_member *m = a->members[i], *n = b->members[j];
+
+			/* Internal spares share the data device of their own set alone. */
+			if (m && n && m->bdev && m->bdev == n->bdev)
+				return true;
+		}
+	return false;
+}
+
+static int claim_set(struct remap_set *set)
+{
+	const struct remap_set *other;
+	int r = 0;
+
+	mutex_lock(&active_lock);
+	list_for_each_entry(other, &active_sets, claim) {
+		if (memcmp(other->store.set_uuid, set->store.set_uuid, 16) &&
+		    !share_device(set, other))
+			continue;
+		DMERR("%s: not activated: the set or one of its devices is in use as %s",
+		      set->name, other->name);
+		r = -EBUSY;
+		break;
+	}
+	if (!r)
+		list_add(&set->claim, &active_sets);
+	mutex_unlock(&active_lock);
+	return r;
+}
+
+static void unclaim_set(struct remap_set *set)
+{
+	mutex_lock(&active_lock);
+	list_del(&set->claim);
+	mutex_unlock(&active_lock);
+}
+
+/* --- The life of a set --------------------------------------------------- */
+
+static void set_free(struct remap_set *set)
+{
+	unsigned int i;
+
+	for (i = 0; i < DMR_MAX_MEMBERS; i++)
+		member_free(set->members[i]);
+	map_destroy(&set->map);
+	store_destroy(set);
+	reserve_destroy(&set->reserve);
+	if (set->wq)
+		destroy_workqueue(set->wq);
+	bioset_exit(&set->bios);
+	kfree(set->block_buf);
+	kfree(set->check_buf);
+	kvfree(set);
+}
+
+static struct remap_set *set_alloc(struct dm_target *ti, struct remap_target *rt)
+{
+	struct remap_set *set = kvzalloc(sizeof(*set), GFP_NOIO);
+	size_t size = max(DMR_MAX_BLOCK_SECTORS << SECTOR_SHIFT, DMR_FRAME_SIZE);
+
+	if (!set)
+		return NULL;
+	set->ti = ti;
+	set->name = dm_table_device_name(ti->table);
+	set->degraded_ok = rt->degraded;
+	spin_lock_init(&set->queue_lock);
+	bio_list_init(&set->queue);
+	INIT_LIST_HEAD(&set->requests);
+	INIT_LIST_HEAD(&set->claim);
+	INIT_WORK(&set->work, remap_work);
+	INIT_DELAYED_WORK(&set->breaker_work, health_work);
+	init_waitqueue_head(&set->slot_wait);
+	set->block_buf = kzalloc(size, GFP_NOIO);
+	set->check_buf = kzalloc(size, GFP_NOIO);
+	set->wq = alloc_ordered_workqueue("remap/%s", WQ_MEM_RECLAIM, set->name);
+	if (!set->block_buf || !set->check_buf || !set->wq ||
+	    bioset_init(&set->bios, BIO_POOL_SIZE, 0, BIOSET_NEED_BVECS) ||
+	    reserve_fill(&set->reserve, RESERVE_BLOCKS)) {
+		set_free(set);
+		return NULL;
+	}
+	return set;
+}
+
+/* A resumed table takes the set, so that the metadata is read when it is final. */
+static int remap_preresume(struct dm_target *ti)
+{
+	struct remap_target *rt = ti->private;
+	struct remap_set *set;
+	unsigned int noio = memalloc_noio_save(), i;
+	int r = -ENOMEM;
+
+	if (rt->set) {
+		memalloc_noio_restore(noio);
+		return 0;
+	}
+	set = set_alloc(ti, rt);
+	if (!set)
+		goto out;
+	r = set_load(set, rt);
+	if (r)
+		goto bad;
+	set->sector_align = 1;
+	for (i = 0; i < set->nr_members; i++)
+		if (set->members[i] && set->members[i]->bdev)
+			set->sector_align =
+				max(set->sector_align,
+				    bdev_logical_block_size(set->members[i]->bdev) >> SECTOR_SHIFT);
+	r = claim_set(set);
+	if (r)
+		goto bad;
+	r = set_open(set);
+	if (r) {
+		unclaim_set(set);
+		goto bad;
+	}
+	mutex_lock(&rt->lock);
+	rt->set = set;
+	mutex_unlock(&rt->lock);
+	goto out;
+bad:
+	set_free(set);
+out:
+	memalloc_noio_restore(noio);
+	return r;
+}
+
+/* All bios are finished: dm waited for them. Requests hold the lock. */
+static void remap_postsuspend(struct dm_target *ti)
+{
+	struct remap_target *rt = ti->private;
+	struct remap_set *set;
+	unsigned int noio = memalloc_noio_save();
+
+	mutex_lock(&rt->lock);
+	set = rt->set;
+	rt->set = NULL;
+	mutex_unlock(&rt->lock);
+	if (set) {
+		cancel_delayed_work_sync(&set->breaker_work);
+		flush_work(&set->work);
+		set_close(set);
+		unclaim_set(set);
+		set_free(set);
+	}
+	memalloc_noio_restore(noio);
+}
+
+/* --- Table --------------------------------------------------------------- */
+
+static int parse_features(struct dm_target *ti, struct remap_target *rt,
+			  struct dm_arg_set *as)
+{
+	static const struct dm_arg args[] = {
+		{ 0, 7, "Invalid number of feature arguments" },
+	};
+	unsigned int nr;
+	char dummy;
+
+	if (dm_read_arg_group(args, as, &nr, &ti->error))
+		return -EINVAL;
+	while (nr) {
+		const char *name = dm_shift_arg(as), *value = NULL;
+		unsigned long long sector;
+
+		nr--;
+		if (!strcasecmp(name, "degraded")) {
+			rt->degraded = true;
+			continue;
+		}
+		if (strcasecmp(name, "data_offset") && strcasecmp(name, "internal_spare") &&
+		    strcasecmp(name, "set_uuid")) {
+			ti->error = "Unrecognised feature argument";
+			return -EINVAL;
+		}
+		if (nr) {
+			value = dm_shift_arg(as);
+			nr--;
+		}
+		if (!value) {
+			ti->error = "A feature argument lacks its value";
+			return -EINVAL;
+		}
+		if (!strcasecmp(name, "set_uuid")) {
+			if (uuid_parse(value, (uuid_t *)rt->uuid)) {
+				ti->error = "Invalid set_uuid";
+				return -EINVAL;
+			}
+			rt->has_uuid = true;
+			continue;
+		}
+		if (sscanf(value, "%llu%c", &sector, &dummy) != 1 || sector != (sector_t)sector) {
+			ti->error = "Invalid sector";
+			return -EINVAL;
+		}
+		if (!strcasecmp(name, "data_offset")) {
+			rt->data_offset = sector;
+		} else {
+			rt->internal = true;
+			rt->internal_start = sector;
+		}
+	}
+	if (as->argc) {
+		ti->error = "Arguments behind the features";
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Device names hold a '/' or a ':', the number of features does not. */
+static bool is_device(const char *arg)
+{
+	return strpbrk(arg, "/:");
+}
+
+static int take_device(struct dm_target *ti, const char *path, struct dm_dev **dev)
+{
+	int r = dm_get_device(ti, path, BLK_OPEN_READ | BLK_OPEN_WRITE, dev);
+
+	if (r) {
+		ti->error = "A device can not be opened for writing";
+		return r;
+	}
+	if (bdev_is_zoned((*dev)->bdev)) {
+		ti->error = "Zoned devices are not supported";
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int check_devices(struct dm_target *ti, const struct remap_target *rt)
+{
+	sector_t size = bdev_nr_sectors(rt->data->bdev);
+	unsigned int i, j;
+
+	if (rt->data_offset > size || ti->len > size - rt->data_offset) {
+		ti->error = "The data device is too small";
+		return -EINVAL;
+	}
+	if (rt->internal && (rt->internal_start < rt->data_offset + ti->len ||
+			     rt->internal_start >= size)) {
+		ti->error = "The internal spare lies in the data or behind the device";
+		return -EINVAL;
+	}
+	if (!rt->nr_spares && !rt->internal) {
+		ti->error = "A spare is needed";
+		return -EINVAL;
+	}
+	for (i = 0; i < rt->nr_spares; i++) {
+		for (j = 0; j < i; j++) {
+			if (rt->spares[i]->bdev == rt->spares[j]->bdev) {
+				ti->error = "A spare is named twice";
+				return -EINVAL;
+			}
+		}
+		if (rt->spares[i]->bdev == rt->data->bdev) {
+			ti->error = "The data device can not be its own spare; use internal_spare";
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static void put_devices(struct dm_target *ti, struct remap_target *rt)
+{
+	unsigned int i;
+
+	for (i = 0; i < DMR_MAX_MEMBERS - 1; i++)
+		if (rt->spares[i])
+			dm_put_device(ti, rt->spares[i]);
+	if (rt->data)
+		dm_put_device(ti, rt->data);
+}
+
+static int parse_table(struct dm_target *ti, struct remap_target *rt, struct dm_arg_set *as)
+{
+	int r;
+
+	if (!as->argc) {
+		ti->error = "A data device is needed";
+		return -EINVAL;
+	}
+	if (!(dm_table_get_mode(ti->table) & BLK_OPEN_WRITE)) {
+		ti->error = "A read-only table can not keep its map";
+		return -EROFS;
+	}
+	r = take_device(ti, dm_shift_arg(as), &rt->data);
+	while (!r && as->argc && is_device(as->argv[0])) {
+		if (rt->nr_spares == DMR_MAX_MEMBERS - 2) {
+			ti->error = "Too many spares";
+			return -EINVAL;
+		}
+		r = take_device(ti, dm_shift_arg(as), &rt->spares[rt->nr_spares++]);
+	}
+	if (!r && as->argc)
+		r = parse_features(ti, rt, as);
+	return r ? r : check_devices(ti, rt);
+}
+
+static int remap_ctr(struct dm_target *ti, unsigned int argc, char **argv)
+{
+	struct dm_arg_set as = { .argc = argc, .argv = argv };
+	struct remap_target *rt = kzalloc(sizeof(*rt), GFP_KERNEL);
+	int r;
+
+	if (!rt) {
+		ti->error = "Out of memory";
+		return -ENOMEM;
+	}
+	mutex_init(&rt->lock);
+	r = parse_table(ti, rt, &as);
+	if (r) {
+		put_devices(ti, rt);
+		mutex_destroy(&rt->lock);
+		kfree(rt);
+		return r;
+	}
+	ti->private = rt;
+	ti->per_io_data_size = sizeof(struct remap_bio);
+	/* Bio n flushes member n of the table: the data device, then each spare. */
+	ti->num_flush_bios = 1 + rt->nr_spares;
+	ti->flush_supported = true;
+	ti->num_discard_bios = 1;
+	ti->discards_supported = bdev_max_discard_sectors(rt->data->bdev);
+	ti->num_secure_erase_bios = 1;
+	ti->num_write_zeroes_bios = 1;
+	return 0;
+}
+
+static void remap_dtr(struct dm_target *ti)
+{
+	struct remap_target *rt = ti->private;
+
+	put_devices(ti, rt);
+	mutex_destroy(&rt->lock);
+	kfree(rt);
+}
+
+static int remap_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn fn,
+				 void *data)
+{
+	struct remap_target *rt = ti->private;
+	unsigned int i;
+	int r = fn(ti, rt->data, rt->data_offset, ti->len, data);
+
+	for (i = 0; i < rt->nr_spares && !r; i++)
+		r = fn(ti, rt->spares[i], 0, bdev_nr_sectors(rt->spares[i]->bdev), data);
+	if (!r && rt->internal)
+		r = fn(ti, rt->data, rt->internal_start,
+		       bdev_nr_sectors(rt->data->bdev) - rt->internal_start, data);
+	return r;
+}
+
+/* --- The way of a bio ---------------------------------------------------- */
+
+static int send_to_data(struct remap_target *rt, struct bio *bio, struct remap_bio *pb)
+{
+	pb->iter = bio->bi_iter;
+	bio_set_dev(bio, rt->data->bdev);
+	bio->bi_iter.bi_sector += rt->data_offset;
+	return DM_MAPIO_REMAPPED;
+}
+
+static int leave_to_worker(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
+{
+	if (bio->bi_opf & REQ_NOWAIT) {
+		pb->done = true;
+		bio_wouldblock_error(bio);
+		return DM_MAPIO_SUBMITTED;
+	}
+	pb->iter = bio->bi_iter;
+	remap_queue(set, bio);
+	return DM_MAPIO_SUBMITTED;
+}
+
+static int finish(struct bio *bio, struct remap_bio *pb, blk_status_t status)
+{
+	pb->done = true;
+	bio->bi_status = status;
+	bio_endio(bio);
+	return DM_MAPIO_SUBMITTED;
+}
+
+static int send_to_slot(struct remap_set *set, struct bio *bio, struct remap_bio *pb,
+			const struct map_entry *e, unsigned int turn)
+{
+	struct remap_member *m = set->members[e->member];
+
+	if (!m->bdev)
+		return op_is_write(bio_op(bio)) ? leave_to_worker(set, bio, pb) :
+						  finish(bio, pb, BLK_STS_IOERR);
+	if (bio_op(bio) == REQ_OP_DISCARD && !bdev_max_discard_sectors(m->bdev))
+		return finish(bio, pb, BLK_STS_OK);
+
+	atomic_inc(&set->slot_io[turn]);
+	pb->counted = true;
+	pb->turn = turn;
+	pb->member = e->member;
+	pb->slot = e->slot;
+	pb->iter = bio->bi_iter;
+	bio_set_dev(bio, m->bdev);
+	bio->bi_iter.bi_sector = spare_sector(set, m, e->slot) +
+				 (bio->bi_iter.bi_sector & (set->block_sectors - 1));
+	return DM_MAPIO_REMAPPED;
+}
+
+/* The first block of the bio has an entry, and all of the bio is in it. */
+static int map_entry_bio(struct remap_target *rt, struct bio *bio, struct remap_bio *pb,
+			 const struct map_entry *e, unsigned int turn)
+{
+	struct remap_set *set = rt->set;
+	u32 mask = map_block_mask(bio->bi_iter.bi_sector & (set->block_sectors - 1),
+				  bio_sectors(bio));
+	bool discard = bio_op(bio) == REQ_OP_DISCARD || bio_op(bio) == REQ_OP_SECURE_ERASE;
+
+	if (e->busy || e->state == DMR_RECORD_FREE)
+		return leave_to_worker(set, bio, pb);
+	if (e->invalid & mask && !discard) {
+		/* Known to be unreadable: no stall on the medium (R3). */
+		if (bio_op(bio) == REQ_OP_READ &&
+		    (e->state != DMR_RECORD_LOST || e->forgotten ||
+		     le32_to_cpu(set->policy.unreadable) == DMR_UNREADABLE_FAIL))
+			return finish(bio, pb, BLK_STS_MEDIUM);
+		return leave_to_worker(set, bio, pb);
+	}
+	if (e->state == DMR_RECORD_LOST)
+		return send_to_data(rt, bio, pb);
+	return send_to_slot(set, bio, pb, e, turn);
+}
+
+static int map_found(struct remap_target *rt, struct bio *bio, struct remap_bio *pb,
+		     const struct map_entry *e, unsigned int turn)
+{
+	sector_t sector = bio->bi_iter.bi_sector;
+	u64 first = e->block << rt->set->block_shift;
+
+	if (first > sector) {
+		dm_accept_partial_bio(bio, first - sector);
+		return send_to_data(rt, bio, pb);
+	}
+	if (sector + bio_sectors(bio) > first + rt->set->block_sectors)
+		dm_accept_partial_bio(bio, first + rt->set->block_sectors - sector);
+	return map_entry_bio(rt, bio, pb, e, turn);
+}
+
+static int map_flush(struct remap_target *rt, struct bio *bio, struct remap_bio *pb)
+{
+	unsigned int n = dm_bio_get_target_bio_nr(bio), i;
+	struct remap_set *set = rt->set;
+
+	pb->done = true;
+	if (!n) {
+		bio_set_dev(bio, rt->data->bdev);
+		return DM_MAPIO_REMAPPED;
+	}
+	/* Let a spare sleep that holds nothing; what the worker wrote, it flushed. */
+	for (i = 1; i < set->nr_members; i++) {
+		struct remap_member *m = set->members[i];
+
+		if (m && m->bdev == rt->spares[n - 1]->bdev &&
+		    (!READ_ONCE(m->used) || m->state == MEMBER_OUT))
+			return finish(bio, pb, BLK_STS_OK);
+	}
+	bio_set_dev(bio, rt->spares[n - 1]->bdev);
+	return DM_MAPIO_REMAPPED;
+}
+
+static int remap_map(struct dm_target *ti, struct bio *bio)
+{
+	struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
+	struct remap_target *rt = ti->private;
+	struct remap_set *set = rt->set;
+	struct map_entry e;
+	unsigned int turn;
+	int r;
+
+	pb->done = false;
+	pb->counted = false;
+	pb->member = 0;
+	if (bio->bi_opf & REQ_PREFLUSH)
+		return map_flush(rt, bio, pb);
+
+	bio->bi_iter.bi_sector = dm_target_offset(ti, bio->bi_iter.bi_sector);
+	/* Before the lookup: whatever changes after this is seen in end_io. */
+	pb->seq = smp_load_acquire(&set->map.seq);
+	if (likely(!READ_ONCE(set->map.index.nr)))
+		return send_to_data(rt, bio, pb);
+
+	rcu_read_lock();
+	/* Before the lookup: drain_slots() changes the map first, then the turn. */
+	turn = smp_load_acquire(&set->slot_turn);
+	if (map_next(&set->map, bio->bi_iter.bi_sector >> set->block_shift, &e) &&
+	    e.block << set->block_shift < bio_end_sector(bio))
+		r = map_found(rt, bio, pb, &e, turn);
+	else
+		r = send_to_data(rt, bio, pb);
+	rcu_read_unlock();
+	return r;
+}
+
+/*
+ * A write succeeded, but blocks were held since it was sent. Where it is not the
+ * place that its sectors have now, it must be repeated there.
+ */
+static bool went_astray(struct remap_set *set, const struct remap_bio *pb)
+{
+	sector_t first = pb->iter.bi_sector, end = first + (pb->iter.bi_size >> SECTOR_SHIFT);
+	u64 block = first >> set->block_shift;
+	struct map_entry e;
+
+	if ((s32)(READ_ONCE(set->map.release_seq) - pb->seq) > 0)
+		return true;
+	if (pb->member)
+		return !map_get(&set->map, block, &e) || e.busy ||
+		       e.state != DMR_RECORD_REMAPPED ||
+		       e.member != pb->member || e.slot != pb->slot;
+	while (map_next(&set->map, block, &e) && e.block << set->block_shift < end) {
+		/* A lost block next to what was written is no reason, but costs little. */
+		if (e.busy || e.state != DMR_RECORD_FREE)
+			return true;
+		block = e.block + 1;
+	}
+	return false;
+}
+
+static int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
+{
+	struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
+	struct remap_target *rt = ti->private;
+	struct remap_set *set = rt->set;
+	enum req_op op = bio_op(bio);
+
+	if (pb->counted) {
+		pb->counted = false;
+		if (atomic_dec_and_test(&set->slot_io[pb->turn]))
+			wake_up(&set->slot_wait);
+	}
+	if (pb->done || op == REQ_OP_DISCARD || op == REQ_OP_SECURE_ERASE)
+		return DM_ENDIO_DONE;
+
+	if (likely(*error == BLK_STS_OK)) {
+		if (op == REQ_OP_READ || likely(pb->seq == READ_ONCE(set->map.seq)) ||
+		    !went_astray(set, pb))
+			return DM_ENDIO_DONE;
+		remap_count(set, C_REDONE, 1);
+	} else {
+		if (!status_is_evidence(*error) || bio->bi_opf & REQ_RAHEAD) {
+			remap_count(set, C_PASSED, 1);
+			return DM_ENDIO_DONE;
+		}
+		remap_count(set, op == REQ_OP_READ ? C_READ_ERRORS : C_WRITE_ERRORS, 1);
+	}
+	bio->bi_iter = pb->iter;
+	bio->bi_status = BLK_STS_OK;
+	remap_queue(set, bio);
+	return DM_ENDIO_INCOMPLETE;
+}
+
+/* --- Status -------------------------------------------------------------- */
+
+static const char * const counter_names[NR_COUNTERS] = {
+	[C_READ_ERRORS] = "read_errors",
+	[C_WRITE_ERRORS] = "write_errors",
+	[C_PASSED] = "passed",
+	[C_RELOCATED] = "relocated",
+	[C_RELOCATE_FAILED] = "relocate_failed",
+	[C_HEALED] = "healed",
+	[C_LOST_SECTORS] = "lost_sectors",
+	[C_RELEASED] = "released",
+	[C_REDONE] = "redone",
+	[C_BREAKER_TRIPS] = "breaker_trips",
+	[C_COMMITS] = "commits",
+	[C_METADATA_ERRORS] = "metadata_errors",
+};
+
+static const char *member_state_name(const struct remap_member *m)
+{
+	switch (m->state) {
+	case MEMBER_ACTIVE:
+		return "active";
+	case MEMBER_MISSING:
+		return "missing";
+	default:
+		return "out";
+	}
+}
+
+/* But for spares that have left the set in this activation. */
+static bool is_member(const struct remap_member *m)
+{
+	return m && !(m->leaving && m->state == MEMBER_OUT);
+}
+
+static void status_info(struct remap_set *set, char *result, unsigned int maxlen)
+{
+	unsigned int sz = 0, i, nr = 0;
+	char dev[16];
+	u64 used, slots;
+
+	spare_total(set, &used, &slots);
+	DMEMIT("%s %llu %u %llu/%llu %u %u %u/%u %s",
+	       set->store.frozen ? "frozen" : "rw", set->store.gen, set->block_sectors,
+	       used, slots, set->map.remapped, set->map.lost,
+	       set->map.nr_records - set->map.free_records, set->map.nr_records,
+	       set->breaker_open ? "open" : "closed");
+	for (i = 1; i < set->nr_members; i++)
+		nr += is_member(set->members[i]);
+	DMEMIT(" %u", nr);
+	for (i = 1; i < set->nr_members; i++) {
+		struct remap_member *m = set->members[i];
+
+		if (!is_member(m))
+			continue;
+		strscpy(dev, "-", sizeof(dev));
+		if (m->bdev)
+			format_dev_t(dev, m->bdev->bd_dev);
+		DMEMIT(" %u %s %s %u/%u/%u", i, dev, member_state_name(m), m->used, m->bad,
+		       m->nr_slots);
+	}
+	DMEMIT(" %u", NR_COUNTERS);
+	for (i = 0; i < NR_COUNTERS; i++)
+		DMEMIT(" %s %lld", counter_names[i],
+		       (long long)atomic64_read(&set->counters[i]));
+}
+
+static unsigned int feature_words(const struct remap_target *rt)
+{
+	return 2 * !!rt->data_offset + 2 * rt->internal + 2 * rt->has_uuid + rt->degraded;
+}
+
+static void status_table(struct remap_target *rt, char *result, unsigned int maxlen)
+{
+	unsigned int sz = 0, i;
+
+	DMEMIT("%s", rt->data->name);
+	for (i = 0; i < rt->nr_spares; i++)
+		DMEMIT(" %s", rt->spares[i]->name);
+	if (!feature_words(rt))
+		return;
+	DMEMIT(" %u", feature_words(rt));
+	if (rt->data_offset)
+		DMEMIT(" data_offset %llu", (u64)rt->data_offset);
+	if (rt->internal)
+		DMEMIT(" internal_spare %llu", (u64)rt->internal_start);
+	if (rt->has_uuid)
+		DMEMIT(" set_uuid %pUb", rt->uuid);
+	if (rt->degraded)
+		DMEMIT(" degraded");
+}
+
+static void status_ima(struct dm_target *ti, char *result, unsigned int maxlen)
+{
+	struct remap_target *rt = ti->private;
+	unsigned int sz = 0, i;
+
+	DMEMIT_TARGET_NAME_VERSION(ti->type);
+	DMEMIT(",data_device=%s,data_offset=%llu", rt->data->name, (u64)rt->data_offset);
+	for (i = 0; i < rt->nr_spares; i++)
+		DMEMIT(",spare_device_%u=%s", i, rt->spares[i]->name);
+	if (rt->internal)
+		DMEMIT(",internal_spare=%llu", (u64)rt->internal_start);
+	if (rt->has_uuid)
+		DMEMIT(",set_uuid=%pUb", rt->uuid);
+	DMEMIT(",degraded=%c;", rt->degraded ? 'y' : 'n');
+}
+
+static void remap_status(struct dm_target *ti, status_type_t type, unsigned int flags,
+			 char *result, unsigned int maxlen)
+{
+	struct remap_target *rt = ti->private;
+	unsigned int sz = 0;
+
+	switch (type) {
+	case STATUSTYPE_INFO:
+		mutex_lock(&rt->lock);
+		if (rt->set)
+			status_info(rt->set, result, maxlen);
+		else
+			DMEMIT("inactive");
+		mutex_unlock(&rt->lock);
+		break;
+	case STATUSTYPE_TABLE:
+		status_table(rt, result, maxlen);
+		break;
+	case STATUSTYPE_IMA:
+		status_ima(ti, result, maxlen);
+		break;
+	}
+}
+
+static struct target_type remap_target = {
+	.name = "remap",
+	.version = { 1, 0, 0 },
+	.features = DM_TARGET_NOWAIT,
+	.module = THIS_MODULE,
+	.ctr = remap_ctr,
+	.dtr = remap_dtr,
+	.map = remap_map,
+	.end_io = remap_end_io,
+	.preresume = remap_preresume,
+	.postsuspend = remap_postsuspend,
+	.status = remap_status,
+	.message = remap_message,
+	.iterate_devices = remap_iterate_devices,
+};
+
+static int __init remap_init(void)
+{
+	return dm_register_target(&remap_target);
+}
+
+static void __exit remap_exit(void)
+{
+	dm_unregister_target(&remap_target);
+}
+
+module_init(remap_init);
+module_exit(remap_exit);
+
+MODULE_DESCRIPTION(DM_NAME " target that moves bad blocks to spares");
+MODULE_AUTHOR("dm-remap developers");
+MODULE_LICENSE("GPL");
