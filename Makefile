@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Builds everything for the running kernel, or for KVER=<release> whose headers
-# are installed. "make help" lists the targets.
+# are installed. "make help" lists what else can be made.
 
+VERSION := 1.0.0
 KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
 BUILD := build
+PREFIX ?= /usr
 Q := @
 
+.PHONY: all module user demo check bench install install-dkms clean help
 all: module user
 
 -include lib/lib.mk
@@ -14,12 +17,45 @@ all: module user
 -include tests/unit/unit.mk
 
 # The module is built in a copy, so that several kernels can be built for side
-# by side and the source tree stays clean.
+# by side and the sources stay clean.
 MODULE := $(BUILD)/kernel/$(KVER)/dm-remap.ko
+MODULE_SOURCES := $(wildcard kernel/*.[ch]) kernel/Kbuild $(wildcard include/*.h)
 module: $(MODULE)
-$(MODULE): $(wildcard kernel/*) $(wildcard include/*.h)
-	$(Q)mkdir -p $(@D)/src/kernel $(@D)/src/include
-	$(Q)cp -u kernel/*.[ch] kernel/Kbuild $(@D)/src/kernel/
-	$(Q)cp -u include/*.h $(@D)/src/include/
+$(MODULE): $(MODULE_SOURCES)
+	$(Q)mkdir -p $(@D)/src
+	$(Q)cp -pu --parents $^ $(@D)/src/
 	$(Q)$(MAKE) -C $(KDIR) M=$(abspath $(@D))/src/kernel $(KARGS) modules
 	$(Q)cp $(@D)/src/kernel/dm-remap.ko $@
+
+# These install what they need, as root, on Debian.
+demo:
+	$(Q)tests/demo/run
+check:
+	$(Q)tests/check
+bench:
+	$(Q)tests/bench/run
+
+install: user
+	$(Q)install -D -m 755 $(CLI) $(DESTDIR)$(PREFIX)/sbin/dmremapctl
+	$(Q)install -D -m 644 packaging/man/dmremapctl.8 \
+		$(DESTDIR)$(PREFIX)/share/man/man8/dmremapctl.8
+	$(Q)install -D -m 644 packaging/completion/dmremapctl \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/dmremapctl
+
+# The module by DKMS, for every kernel whose headers are there, now and later.
+DKMS_SOURCE := /usr/src/dm-remap-$(VERSION)
+install-dkms:
+	$(Q)install -d $(DESTDIR)$(DKMS_SOURCE)
+	$(Q)cp --parents dkms.conf $(MODULE_SOURCES) $(DESTDIR)$(DKMS_SOURCE)/
+	$(Q)[ -n "$(DESTDIR)" ] || dkms install dm-remap/$(VERSION)
+
+clean:
+	$(Q)rm -rf $(BUILD)
+
+help:
+	@echo 'make [KVER=release]   module and dmremapctl, under build/'
+	@echo 'make demo             show what it does, in a virtual machine'
+	@echo 'make check            all tests'
+	@echo 'make bench            figures, one JSON object a line'
+	@echo 'make install          dmremapctl, man page, completion'
+	@echo 'make install-dkms     the module, for all kernels of this machine'

@@ -49,6 +49,8 @@ int reserve_fill(struct remap_reserve *rsv, unsigned int min);
 void *reserve_get(struct remap_reserve *rsv);
 void reserve_destroy(struct remap_reserve *rsv);
 
+struct index_root;
+
 /* --- index.c: an ordered map from u64 to u32 ----------------------------- */
 
 /*
@@ -59,8 +61,6 @@ void reserve_destroy(struct remap_reserve *rsv);
  * a lookup that races with a change returns nonsense, but returns. The one
  * writer holds that seqcount's write side.
  */
-struct index_root;
-
 struct remap_index {
 	struct index_root __rcu *root;
 	u64 nr;				/* entries */
@@ -77,11 +77,12 @@ void index_insert(struct remap_index *ix, struct remap_reserve *rsv, u64 key, u3
 /* Change the value of, or remove, a @key that is there. */
 void index_set(struct remap_index *ix, u64 key, u32 value);
 void index_remove(struct remap_index *ix, u64 key);
-/* Fill an empty index from @nr sorted, distinct pairs. May sleep. */
 struct index_pair {
 	u64 key;
 	u32 value;
 };
+
+/* Fill an empty index from @nr sorted, distinct pairs. May sleep. */
 int index_build(struct remap_index *ix, const struct index_pair *pairs, u64 nr);
 
 /* --- map.c: what is where ------------------------------------------------ */

@@ -377,7 +377,7 @@ static blk_status_t write_entry(struct remap_set *set, struct map_entry *e, stru
 		return move_block(set, bio, from, nr, status);
 	if (!lost) {
 		status = try_bio(set, m, home + (sector & (set->block_sectors - 1)),
-				  bio, from, nr);
+				 bio, from, nr);
 	} else if (m->index || le32_to_cpu(set->policy.heal) == DMR_HEAL_IN_PLACE) {
 		r = map_hold(set, e->block, e);
 		if (r)
@@ -406,15 +406,16 @@ static unsigned int half_run(const struct remap_set *set, sector_t sector, unsig
 	return ((first + (last - first + 1) / 2) << set->block_shift) - sector;
 }
 
+/* What becomes of a piece, all in one block, that fails where the block is. */
+typedef blk_status_t (*piece_fn)(struct remap_set *set, struct bio *bio, unsigned int from,
+				 unsigned int nr, blk_status_t status);
+
 /*
  * Healthy blocks: as one I/O, or, where that fails, in halves down to the block
  * that fails, which is then given to @failed.
  */
 static blk_status_t do_run(struct remap_set *set, struct bio *bio, unsigned int from,
-			   unsigned int nr,
-			   blk_status_t (*failed)(struct remap_set *set, struct bio *bio,
-						  unsigned int from, unsigned int nr,
-						  blk_status_t status))
+			   unsigned int nr, piece_fn failed)
 {
 	struct remap_member *data = set->members[0];
 	unsigned int end = from + nr;
@@ -576,8 +577,7 @@ static blk_status_t give_up(struct remap_set *set, struct bio *bio, unsigned int
 struct bio_kind {
 	blk_status_t (*entry)(struct remap_set *set, struct map_entry *e, struct bio *bio,
 			      unsigned int from, unsigned int nr);
-	blk_status_t (*failed)(struct remap_set *set, struct bio *bio, unsigned int from,
-			       unsigned int nr, blk_status_t status);
+	piece_fn failed;
 };
 
 static const struct bio_kind read_kind = { read_entry, lose_sectors };
