@@ -196,6 +196,8 @@ struct remap_member {
 	u32 nr_slots, free, used, bad;
 	u32 next_slot;
 	unsigned long *slots;		/* bit set: used, bad or not yet reusable */
+	/* Writes acknowledged in slots, and how many of them a flush has covered. */
+	atomic64_t acked, flushed;
 
 	/* metadata frames */
 	u32 nr_frames;
@@ -296,6 +298,12 @@ void spare_total(struct remap_set *set, u64 *used, u64 *slots);
 
 static inline sector_t spare_sector(const struct remap_set *set,
 				    const struct remap_member *m, u32 slot);
+
+/* A spare that failed or is missing: it may be served, but gets nothing new. */
+static inline bool spare_gone(const struct remap_member *m)
+{
+	return m->index && m->state != MEMBER_ACTIVE;
+}
 
 /* --- health.c: what an error says about a device (R4) -------------------- */
 
@@ -437,11 +445,13 @@ static inline unsigned int block_length(const struct remap_set *set, u64 block)
 /* Per-bio data. */
 struct remap_bio {
 	struct bvec_iter iter;	/* of the bio as it was mapped, sectors of the target */
+	u64 acked;		/* a flush: what it covers on the spare */
 	u32 seq;
 	u32 slot;
 	u8 member;		/* 0: sent to the data device */
 	u8 turn;
 	bool counted;		/* in slot_io[turn] */
+	bool flush;
 	bool done;		/* nothing is left to look at in end_io */
 	bool staged;		/* worker: it made changes that the commit decides on */
 };

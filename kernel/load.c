@@ -433,13 +433,19 @@ static bool is_current(const struct load *l, const struct found *f)
 	return f->newest + 1 >= l->assembly.gen;
 }
 
-/* Is this the device that left, as it was when it left? */
-static bool is_returning(const struct dmr_member *d, const struct found *f)
+/*
+ * Is this the device that left, as it was when it left? Or was it being written the
+ * map anew when power went, while nothing used the set?
+ */
+static bool is_returning(const struct load *l, const struct dmr_member *d,
+			 const struct found *f)
 {
 	u64 out = le64_to_cpu(d->out_gen);
 
-	return f->newest <= out && f->newest + 1 >= out &&
-	       f->newest_session == le64_to_cpu(d->out_session);
+	if (f->newest_session != le64_to_cpu(d->out_session) || f->newest + 1 < out)
+		return false;
+	return f->newest <= out ||
+	       le32_to_cpu(store_root(l->set)->state) == DMR_SET_OPENING;
 }
 
 static int match_member(struct load *l, unsigned int i)
@@ -480,7 +486,7 @@ static int match_member(struct load *l, unsigned int i)
 	}
 	if (state == DMR_MEMBER_ACTIVE && is_current(l, f))
 		return attach(l, m, f, MEMBER_ACTIVE);
-	if (state == DMR_MEMBER_OUT && is_returning(d, f))
+	if (state == DMR_MEMBER_OUT && is_returning(l, d, f))
 		return attach(l, m, f, MEMBER_JOINING);
 	refuse(set, "%pg is out of date: it holds commit %llu, the set is at %llu",
 	       f->bdev, f->newest, l->assembly.gen);
@@ -732,18 +738,26 @@ static void mark_repairs(struct remap_set *set)
 	}
 }
 
-/* What the root says of members that are not there, or are new. */
-static void mark_missing(struct remap_set *set)
+/*
+ * What the root says, until all is done, of members that are not there, and of
+ * those that come back: from the first commit on they are out as of that commit.
+ */
+static void mark_out(struct remap_set *set, u64 session)
 {
 	struct dmr_root *root = store_root(set);
 	unsigned int i;
 
-	for (i = 1; i < set->nr_members; i++) {
+	for (i = 0; i < set->nr_members; i++) {
 		struct remap_member *m = set->members[i];
 		struct dmr_member *d = &root->members[i];
 
-		if (!m || m->state != MEMBER_MISSING ||
-		    le32_to_cpu(d->state) != DMR_MEMBER_ACTIVE)
+		if (!m)
+			continue;
+		if (m->state == MEMBER_JOINING && le32_to_cpu(d->state) == DMR_MEMBER_OUT) {
+			d->out_gen = cpu_to_le64(set->store.gen + 1);
+			d->out_session = cpu_to_le64(session);
+		}
+		if (m->state != MEMBER_MISSING || le32_to_cpu(d->state) != DMR_MEMBER_ACTIVE)
 			continue;
 		DMWARN("%s: activated without spare %u (%pU)", set->name, i, m->uuid);
 		d->state = cpu_to_le32(DMR_MEMBER_OUT);
@@ -790,11 +804,12 @@ static int commit_state(struct remap_set *set, enum dmr_set_state state)
 int set_open(struct remap_set *set)
 {
 	struct dmr_root *root = store_root(set);
+	u64 session = get_random_u64();
 	int r;
 
-	mark_missing(set);
+	mark_out(set, session);
 	mark_repairs(set);
-	set->store.session = get_random_u64();
+	set->store.session = session;
 	root->activations = cpu_to_le64(le64_to_cpu(root->activations) + 1);
 	r = commit_state(set, DMR_SET_OPENING);
 	if (!r)
@@ -811,8 +826,7 @@ void set_close(struct remap_set *set)
 	unsigned int i;
 
 	for (i = 0; i < set->nr_members; i++)
-		if (set->members[i] && set->members[i]->bdev &&
-		    set->members[i]->state == MEMBER_ACTIVE)
+		if (set->members[i] && set->members[i]->bdev && !spare_gone(set->members[i]))
 			set->members[i]->dirty = true;
 	if (set->store.frozen || commit_state(set, DMR_SET_CLOSING))
 		goto dirty;

@@ -176,9 +176,13 @@ blk_status_t gather_block(struct remap_set *set, const struct map_entry *e, u32 
 	return BLK_STS_OK;
 }
 
+/* A spare that fails so many slots in a row fails as a whole. */
+#define MAX_BAD_SLOTS	16
+
 /* Write block_buf to some slot. A slot whose write failed is never used again (R4). */
 static int write_slot(struct remap_set *set, struct remap_member **found, u32 *slot)
 {
+	unsigned int tries = 0;
 	struct remap_member *m;
 	int r;
 
@@ -194,8 +198,8 @@ static int write_slot(struct remap_set *set, struct remap_member **found, u32 *s
 		}
 		remap_count(set, C_WRITE_ERRORS, 1);
 		spare_leave(m);
-		if (!health_alive(set, m, true)) {
-			member_out(set, m, "it fails all I/O");
+		if (++tries % MAX_BAD_SLOTS == 0 || !health_alive(set, m, true)) {
+			member_out(set, m, "its blocks can not be written");
 			continue;
 		}
 		r = spare_retire(set, m, *slot);
@@ -281,7 +285,7 @@ static blk_status_t move_block(struct remap_set *set, struct bio *bio, unsigned 
 	if (r)
 		return hold_status(r, status);
 	m = block_home(set, &e, &home);
-	gone = m->index && m->state != MEMBER_ACTIVE;
+	gone = spare_gone(m);
 	if (!gone) {
 		switch (judge_write(set, m, home, bio, from, nr, &status)) {
 		case WRITE_DONE:
@@ -378,6 +382,8 @@ static blk_status_t write_entry(struct remap_set *set, struct map_entry *e, stru
 	if (!lost) {
 		status = try_bio(set, m, home + (sector & (set->block_sectors - 1)),
 				 bio, from, nr);
+		if (!status && m->index)
+			atomic64_inc(&m->acked);
 	} else if (m->index || le32_to_cpu(set->policy.heal) == DMR_HEAL_IN_PLACE) {
 		r = map_hold(set, e->block, e);
 		if (r)
@@ -391,7 +397,7 @@ static blk_status_t write_entry(struct remap_set *set, struct map_entry *e, stru
 	} else {
 		status = BLK_STS_MEDIUM;
 	}
-	if (status && (status_is_evidence(status) || m->state != MEMBER_ACTIVE))
+	if (status && (status_is_evidence(status) || spare_gone(m)))
 		return move_block(set, bio, from, nr, status);
 	return status;
 }

@@ -165,8 +165,8 @@ static void remap_postsuspend(struct dm_target *ti)
 	rt->set = NULL;
 	mutex_unlock(&rt->lock);
 	if (set) {
-		cancel_delayed_work_sync(&set->breaker_work);
 		flush_work(&set->work);
+		cancel_delayed_work_sync(&set->breaker_work);
 		set_close(set);
 		unclaim_set(set);
 		set_free(set);
@@ -471,26 +471,52 @@ static int map_found(struct remap_target *rt, struct bio *bio, struct remap_bio 
 	return map_entry_bio(rt, bio, pb, e, turn);
 }
 
+static struct remap_member *member_of(struct remap_set *set, const struct block_device *bdev)
+{
+	unsigned int i;
+
+	for (i = 1; i < set->nr_members; i++)
+		if (set->members[i] && set->members[i]->bdev == bdev)
+			return set->members[i];
+	return NULL;
+}
+
 static int map_flush(struct remap_target *rt, struct bio *bio, struct remap_bio *pb)
 {
-	unsigned int n = dm_bio_get_target_bio_nr(bio), i;
-	struct remap_set *set = rt->set;
+	unsigned int n = dm_bio_get_target_bio_nr(bio);
+	struct remap_member *m;
 
-	pb->done = true;
+	pb->flush = true;
 	if (!n) {
 		bio_set_dev(bio, rt->data->bdev);
 		return DM_MAPIO_REMAPPED;
 	}
 	/* Let a spare sleep that holds nothing; what the worker wrote, it flushed. */
-	for (i = 1; i < set->nr_members; i++) {
-		struct remap_member *m = set->members[i];
-
-		if (m && m->bdev == rt->spares[n - 1]->bdev &&
-		    (!READ_ONCE(m->used) || m->state == MEMBER_OUT))
-			return finish(bio, pb, BLK_STS_OK);
-	}
-	bio_set_dev(bio, rt->spares[n - 1]->bdev);
+	m = member_of(rt->set, rt->spares[n - 1]->bdev);
+	if (!m || !READ_ONCE(m->used))
+		return finish(bio, pb, BLK_STS_OK);
+	pb->member = m->index;
+	pb->acked = atomic64_read(&m->acked);
+	bio_set_dev(bio, m->bdev);
 	return DM_MAPIO_REMAPPED;
+}
+
+/*
+ * A spare that fails a flush may have lost the writes that were acknowledged since
+ * the last one, and that is an error, told once. Without such writes it has
+ * nothing to lose: a spare that is gone must not fail every flush from then on (R8).
+ */
+static void flush_ends(struct remap_set *set, struct remap_bio *pb, blk_status_t *error)
+{
+	struct remap_member *m = set->members[pb->member];
+	s64 old = atomic64_read(&m->flushed);
+
+	if (!pb->member)
+		return;
+	if (*error && old >= (s64)pb->acked)
+		*error = BLK_STS_OK;
+	while (old < (s64)pb->acked && !atomic64_try_cmpxchg(&m->flushed, &old, pb->acked))
+		;
 }
 
 static int remap_map(struct dm_target *ti, struct bio *bio)
@@ -503,6 +529,7 @@ static int remap_map(struct dm_target *ti, struct bio *bio)
 	int r;
 
 	pb->done = false;
+	pb->flush = false;
 	pb->counted = false;
 	pb->member = 0;
 	if (bio->bi_opf & REQ_PREFLUSH)
@@ -563,10 +590,14 @@ static int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *err
 		if (atomic_dec_and_test(&set->slot_io[pb->turn]))
 			wake_up(&set->slot_wait);
 	}
-	if (pb->done || op == REQ_OP_DISCARD || op == REQ_OP_SECURE_ERASE)
+	if (pb->flush && !pb->done)
+		flush_ends(set, pb, error);
+	if (pb->done || pb->flush || op == REQ_OP_DISCARD || op == REQ_OP_SECURE_ERASE)
 		return DM_ENDIO_DONE;
 
 	if (likely(*error == BLK_STS_OK)) {
+		if (pb->member && op_is_write(op))
+			atomic64_inc(&set->members[pb->member]->acked);
 		if (op == REQ_OP_READ || likely(pb->seq == READ_ONCE(set->map.seq)) ||
 		    !went_astray(set, pb))
 			return DM_ENDIO_DONE;
