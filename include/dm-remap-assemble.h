@@ -155,7 +155,7 @@ dmr_frame_check(const struct dmr_frame_header *h, const __u8 set_uuid[16],
 		return DMR_BAD_SET;
 	if (le32_to_cpu(h->member) != member || le32_to_cpu(h->frame) != frame)
 		return DMR_BAD_LOCATION;
-	if (le32_to_cpu(h->page) >= nr_pages || !h->gen)
+	if (le32_to_cpu(h->page) >= nr_pages || !h->gen || le64_to_cpu(h->gen) >> 63)
 		return DMR_BAD_GEOMETRY;
 	return DMR_OK;
 }
@@ -165,6 +165,7 @@ struct dmr_bounds {
 	__u64 data_sectors;
 	__u32 block_sectors;
 	__u32 slots[DMR_MAX_MEMBERS];	/* 0: not a spare of this set */
+	__u32 removed;			/* bit n: member n was one; it may have bad slots */
 };
 
 /* Check one record; a free one is valid. */
@@ -195,7 +196,9 @@ dmr_record_check(const struct dmr_record *r, const struct dmr_bounds *b)
 			return DMR_BAD_RECORD;
 		return DMR_OK;
 	case DMR_RECORD_BAD_SLOT:
-		if (dmr_key_block(key) || invalid || slot >= b->slots[member])
+		if (dmr_key_block(key) || invalid)
+			return DMR_BAD_RECORD;
+		if (slot >= b->slots[member] && !(b->removed >> member & 1))
 			return DMR_BAD_RECORD;
 		return DMR_OK;
 	}
@@ -242,12 +245,15 @@ dmr_root_check(const struct dmr_root *r, __u32 nr_pages, struct dmr_bounds *b)
 	b->block_sectors = le32_to_cpu(r->block_sectors);
 	if (b->data_sectors / b->block_sectors >= DMR_MAX_BLOCKS)
 		return DMR_BAD_GEOMETRY;
+	b->removed = 0;
 	for (i = 0; i < DMR_MAX_MEMBERS; i++) {
 		__u32 state = le32_to_cpu(r->members[i].state);
 
 		b->slots[i] = 0;
 		if (state > DMR_MEMBER_REMOVED || (i >= n && state != DMR_MEMBER_NONE))
 			return DMR_BAD_GEOMETRY;
+		if (i && state == DMR_MEMBER_REMOVED)
+			b->removed |= (__u32)1 << i;
 		if (!i || state == DMR_MEMBER_NONE || state == DMR_MEMBER_REMOVED)
 			continue;
 		b->slots[i] = dmr_slots(le64_to_cpu(r->members[i].sectors),

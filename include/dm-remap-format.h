@@ -211,7 +211,8 @@ struct dmr_member {
 	__le64 out_gen;		/* OUT: newest commit that it may have taken part in */
 	__le64 out_session;	/* OUT: the session of that commit */
 	__le32 tier;
-	__le32 reserved[3];
+	__le32 reserved;
+	__le64 join_session;	/* OUT: the session in which it was last written the map anew */
 };
 
 /*

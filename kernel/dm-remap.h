@@ -152,8 +152,11 @@ void map_change(struct remap_set *set, struct map_entry *e);
 bool map_unknown(struct remap_map *map, const struct map_entry *e);
 /* Worker: record that a slot must not be used again. 0, -ENOSPC, -EBUSY. */
 int map_bad_slot(struct remap_set *set, unsigned int member, u32 slot);
-/* Worker: forget all bad slots of a member that leaves. 0, or as map_hold(). */
-int map_forget_bad_slots(struct remap_set *set, unsigned int member);
+/*
+ * Worker: a held block was written to where it is. Writes that were on their way to
+ * it, or to any block, are to be repeated at their end. Then map_drop() it.
+ */
+void map_overwritten(struct remap_map *map);
 /* Worker: the pending changes are durable, or never happened. */
 void map_changes_done(struct remap_set *set);
 void map_changes_undo(struct remap_set *set);
@@ -196,6 +199,7 @@ struct remap_member {
 	u32 nr_slots, free, used, bad;
 	u32 next_slot;
 	unsigned long *slots;		/* bit set: used, bad or not yet reusable */
+	unsigned long *bad_slots;
 	/* Writes acknowledged in slots, and how many of them a flush has covered. */
 	atomic64_t acked, flushed;
 
@@ -340,6 +344,7 @@ struct remap_request {
 	u64 first, count;	/* blocks; UNREADABLE: sectors; EVACUATE: first is the member */
 	struct dmr_policy policy;
 	u64 moved, lost, unchanged, failed;	/* out: blocks; UNREADABLE: sectors */
+	bool cancel;		/* stop at the next slice, with -EINTR */
 	int error;		/* out: why it stopped early */
 };
 
@@ -354,11 +359,13 @@ int commit_changes(struct remap_set *set);
 void drain_slots(struct remap_set *set);
 /*
  * What a block holds, as far as it can be read, into block_buf, but for the
- * sectors in @skip. Sectors that the medium lost are added to @invalid. An
- * error that says nothing about the medium is returned.
+ * sectors in @skip. Sectors that the medium lost, while it works elsewhere, are
+ * added to @invalid. An error that says nothing about the medium is returned.
  */
 blk_status_t gather_block(struct remap_set *set, const struct map_entry *e, u32 skip,
 			  u32 *invalid);
+/* Is there room in the map for one more lost block? */
+bool room_for_lost(struct remap_set *set);
 /*
  * Write block_buf to a slot and give the held block @e its place there. The slot
  * that it leaves is retired if @retire. 0; -ENOSPC, -ENOMEM, -EBUSY.
@@ -384,6 +391,7 @@ enum remap_counter {
 /* The set of an active table; lives from preresume to postsuspend. */
 struct remap_set {
 	struct dm_target *ti;
+	const struct remap_target *rt;
 	const char *name;		/* of the mapped device, for messages */
 	struct list_head claim;		/* in the module's list of active sets */
 	u32 block_sectors;
@@ -391,6 +399,7 @@ struct remap_set {
 	unsigned int sector_align;	/* logical block size of the set, in sectors */
 	u64 data_sectors;
 	bool degraded_ok;
+	bool stopping;			/* requests end: a suspend waits for them */
 
 	struct remap_map map;
 	struct remap_store store;
@@ -418,6 +427,7 @@ struct remap_set {
 
 	bool breaker_open, breaker_write;	/* open; for writes only */
 	unsigned long breaker_until;	/* jiffies; no new probe before */
+	unsigned int bad_streak;	/* blocks found bad since a write succeeded */
 	bool event;			/* raise a table event after the commit */
 	bool full;			/* the last allocation found no slot */
 	atomic64_t counters[NR_COUNTERS];
@@ -463,7 +473,7 @@ int remap_message(struct dm_target *ti, unsigned int argc, char **argv,
 /* The parsed table. */
 struct remap_target {
 	struct remap_set *set;		/* NULL: not active */
-	struct mutex lock;		/* messages and status against (de)activation */
+	struct rw_semaphore lock;	/* held to read while set is used, but for I/O */
 	struct dm_dev *data;
 	sector_t data_offset;
 	unsigned int nr_spares;

@@ -11,7 +11,8 @@
 
 #include "dm-remap.h"
 
-#define PROBE_WRITES	3
+#define PROBE_FRAMES	4
+#define STREAK		16		/* bad blocks in a row that need more proof */
 #define PROBE_READS	8
 #define PROBE_PAUSE	(HZ / 10)	/* believe that it is gone for as long */
 #define BREAKER_PERIOD	HZ		/* look again while nobody asks */
@@ -30,17 +31,61 @@ static struct remap_member *probe_region(struct remap_set *set, struct remap_mem
 	return NULL;
 }
 
+static bool write_probe(struct remap_set *set, struct remap_member *m, sector_t at)
+{
+	return !io_buffer(m->bdev, REQ_OP_WRITE | REQ_SYNC, m->region + at, set->check_buf,
+			  DMR_FRAME_SECTORS);
+}
+
 static bool probe_write(struct remap_set *set, struct remap_member *m)
 {
-	unsigned int i, first = get_random_u32() % DMR_PROBE_BLOCKS;
+	unsigned int i, first = get_random_u32();
+	u32 frame;
 
 	memset(set->check_buf, 0, DMR_FRAME_SIZE);
-	for (i = 0; i < PROBE_WRITES; i++) {
-		unsigned int n = (first + i) % DMR_PROBE_BLOCKS;
+	for (i = 0; i < DMR_PROBE_BLOCKS; i++) {
+		/* 5 and 14 have no common factor: all of them, no two together. */
+		unsigned int n = (first + 5 * i) % DMR_PROBE_BLOCKS;
 
-		if (!io_buffer(m->bdev, REQ_OP_WRITE | REQ_SYNC,
-			       m->region + DMR_PROBE_SECTOR + n * DMR_FRAME_SECTORS,
-			       set->check_buf, DMR_FRAME_SECTORS))
+		if (write_probe(set, m, DMR_PROBE_SECTOR + n * DMR_FRAME_SECTORS))
+			return true;
+	}
+	/* A scratch over all of them? Free frames hold nothing either. */
+	for (i = 0; i < PROBE_FRAMES; i++) {
+		frame = find_next_zero_bit(m->frames, m->nr_frames,
+					   get_random_u32() % m->nr_frames);
+		if (frame < m->nr_frames &&
+		    write_probe(set, m, DMR_FRAMES_SECTOR +
+				(sector_t)frame * DMR_FRAME_SECTORS))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * An adopted data device has no place of its own to write to. Give a healthy block
+ * what it holds: a write that was on its way to it meanwhile is repeated.
+ */
+static bool probe_rewrite(struct remap_set *set, struct remap_member *m)
+{
+	u64 blocks = set->data_sectors >> set->block_shift;
+	unsigned int i;
+
+	for (i = 0; i < PROBE_FRAMES && blocks; i++) {
+		u64 block = get_random_u64() % blocks;
+		sector_t home = m->payload + (block << set->block_shift);
+		struct map_entry e;
+		bool written = false;
+
+		if (map_get(&set->map, block, &e) || map_hold(set, block, &e))
+			continue;
+		if (!io_buffer(m->bdev, REQ_OP_READ, home, set->check_buf, set->block_sectors)) {
+			written = !io_buffer(m->bdev, REQ_OP_WRITE | REQ_SYNC, home,
+					     set->check_buf, set->block_sectors);
+			map_overwritten(&set->map);
+		}
+		map_drop(set, &e);
+		if (written)
 			return true;
 	}
 	return false;
@@ -68,7 +113,17 @@ static bool probe(struct remap_set *set, struct remap_member *m, bool write)
 {
 	struct remap_member *region = write ? probe_region(set, m) : NULL;
 
-	return region ? probe_write(set, region) : probe_read(set, m);
+	if (region)
+		return probe_write(set, region);
+	if (!probe_read(set, m))
+		return false;
+	/* Reads work. Bad blocks, or a device that takes no writes any more? */
+	if (write && !m->index && (set->bad_streak >= STREAK || set->breaker_open)) {
+		if (!probe_rewrite(set, m))
+			return false;
+		set->bad_streak = 0;
+	}
+	return true;
 }
 
 static void breaker_opens(struct remap_set *set, struct remap_member *m, bool write)

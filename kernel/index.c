@@ -46,7 +46,7 @@ static struct index_root *root_alloc(u32 size)
 	struct index_root *root;
 
 	root = kvzalloc(sizeof(*root) + size * (sizeof(u64) + sizeof(void *)),
-			GFP_NOIO | __GFP_NOWARN);
+			GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN);
 	if (root) {
 		root->size = size;
 		root->leaves = (struct index_leaf **)(root->keys + size);

@@ -28,6 +28,9 @@ blk_status_t io_bio(struct remap_set *set, struct block_device *bdev, sector_t s
 	struct bio *part = bio_alloc_clone(bdev, bio, GFP_NOIO, &set->bios);
 	blk_status_t status;
 
+	/* Where the bio has been says nothing about where this one goes. */
+	bio_clear_flag(part, BIO_REMAPPED);
+
 	if (op_is_discard(bio_op(bio)) || bio_op(bio) == REQ_OP_WRITE_ZEROES ||
 	    bio_op(bio) == REQ_OP_SECURE_ERASE)
 		part->bi_iter.bi_size = nr << SECTOR_SHIFT;

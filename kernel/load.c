@@ -349,6 +349,7 @@ void member_free(struct remap_member *m)
 	if (!m)
 		return;
 	kvfree(m->slots);
+	kvfree(m->bad_slots);
 	kvfree(m->frames);
 	kvfree(m->copies);
 	kfree(m);
@@ -407,7 +408,7 @@ static int attach(struct load *l, struct remap_member *m, struct found *f,
 	m->payload_sectors = le64_to_cpu(a->payload_sectors);
 	m->tier = le32_to_cpu(a->tier);
 	memcpy(m->uuid, a->member_uuid, sizeof(m->uuid));
-	m->metadata = true;
+	m->metadata = state != MEMBER_OUT;
 	return take_copies(l, m, f);
 }
 
@@ -434,18 +435,17 @@ static bool is_current(const struct load *l, const struct found *f)
 }
 
 /*
- * Is this the device that left, as it was when it left? Or was it being written the
- * map anew when power went, while nothing used the set?
+ * Is this the device that left, as it was when it left, or one commit before? Or
+ * was it being written the map anew when power went, while nothing used the set?
  */
-static bool is_returning(const struct load *l, const struct dmr_member *d,
-			 const struct found *f)
+static bool is_returning(const struct dmr_member *d, const struct found *f)
 {
-	u64 out = le64_to_cpu(d->out_gen);
+	u64 out = le64_to_cpu(d->out_gen), session = f->newest_session;
 
-	if (f->newest_session != le64_to_cpu(d->out_session) || f->newest + 1 < out)
-		return false;
-	return f->newest <= out ||
-	       le32_to_cpu(store_root(l->set)->state) == DMR_SET_OPENING;
+	if (d->join_session && session == le64_to_cpu(d->join_session))
+		return true;
+	return f->newest + 1 == out ||
+	       (f->newest == out && session == le64_to_cpu(d->out_session));
 }
 
 static int match_member(struct load *l, unsigned int i)
@@ -480,14 +480,20 @@ static int match_member(struct load *l, unsigned int i)
 		}
 		return 0;
 	}
-	if (f->index != i) {
+	if (f->newest && f->index != i) {
 		refuse(set, "%pg: %s", f->bdev, dmr_fault_text(DMR_BAD_LOCATION));
+		return -EUCLEAN;
+	}
+	if (le64_to_cpu(d->sectors) > le64_to_cpu(f->anchor->payload_sectors)) {
+		refuse(set, "%pg: %s", f->bdev, dmr_fault_text(DMR_BAD_GEOMETRY));
 		return -EUCLEAN;
 	}
 	if (state == DMR_MEMBER_ACTIVE && is_current(l, f))
 		return attach(l, m, f, MEMBER_ACTIVE);
-	if (state == DMR_MEMBER_OUT && is_returning(l, d, f))
+	if (state == DMR_MEMBER_OUT && is_returning(d, f))
 		return attach(l, m, f, MEMBER_JOINING);
+	if (state == DMR_MEMBER_OUT && !i && set->degraded_ok)
+		return attach(l, m, f, MEMBER_OUT);
 	refuse(set, "%pg is out of date: it holds commit %llu, the set is at %llu",
 	       f->bdev, f->newest, l->assembly.gen);
 	return -ESTALE;
@@ -740,7 +746,7 @@ static void mark_repairs(struct remap_set *set)
 
 /*
  * What the root says, until all is done, of members that are not there, and of
- * those that come back: from the first commit on they are out as of that commit.
+ * those that come back.
  */
 static void mark_out(struct remap_set *set, u64 session)
 {
@@ -753,10 +759,8 @@ static void mark_out(struct remap_set *set, u64 session)
 
 		if (!m)
 			continue;
-		if (m->state == MEMBER_JOINING && le32_to_cpu(d->state) == DMR_MEMBER_OUT) {
-			d->out_gen = cpu_to_le64(set->store.gen + 1);
-			d->out_session = cpu_to_le64(session);
-		}
+		if (m->state == MEMBER_JOINING && le32_to_cpu(d->state) == DMR_MEMBER_OUT)
+			d->join_session = cpu_to_le64(session);
 		if (m->state != MEMBER_MISSING || le32_to_cpu(d->state) != DMR_MEMBER_ACTIVE)
 			continue;
 		DMWARN("%s: activated without spare %u (%pU)", set->name, i, m->uuid);
@@ -777,6 +781,11 @@ static int finish_joins(struct remap_set *set)
 
 		if (!m || m->state != MEMBER_JOINING)
 			continue;
+		if (!m->metadata && le32_to_cpu(d->state) == DMR_MEMBER_OUT) {
+			/* Still not fit to hold the map; what is on it is served. */
+			m->state = MEMBER_OUT;
+			continue;
+		}
 		if (!m->metadata) {
 			refuse(set, "%pg can not be written to", m->bdev);
 			return -EIO;
@@ -788,6 +797,7 @@ static int finish_joins(struct remap_set *set)
 		d->tier = cpu_to_le32(m->tier);
 		d->out_gen = 0;
 		d->out_session = 0;
+		d->join_session = 0;
 		DMINFO("%s: %pg takes part as member %u", set->name, m->bdev, i);
 	}
 	root->nr_members = cpu_to_le32(max(le32_to_cpu(root->nr_members), set->nr_members));

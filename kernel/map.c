@@ -293,26 +293,15 @@ int map_bad_slot(struct remap_set *set, unsigned int member, u32 slot)
 	return 0;
 }
 
-int map_forget_bad_slots(struct remap_set *set, unsigned int member)
+void map_overwritten(struct remap_map *map)
 {
-	struct remap_map *map = &set->map;
-	struct dmr_record none = { };
-	u32 id;
+	unsigned long flags;
 
-	for (id = 0; id < map->nr_records; id++) {
-		const struct dmr_record *r = map_record(map, id);
-		u64 key = r ? le64_to_cpu(r->key) : 0;
-		struct map_change *c;
-
-		if (dmr_key_state(key) != DMR_RECORD_BAD_SLOT || dmr_key_member(key) != member)
-			continue;
-		if (map->nr_changes == MAP_MAX_CHANGES)
-			return -EBUSY;
-		c = add_change(map, NOT_A_BLOCK, id, false);
-		c->changed = true;
-		write_record(set, id, &none);
-	}
-	return 0;
+	write_seqlock_irqsave(&map->lock, flags);
+	/* As in map_hold(). */
+	smp_store_release(&map->seq, map->seq + 1);
+	WRITE_ONCE(map->release_seq, map->seq);
+	write_sequnlock_irqrestore(&map->lock, flags);
 }
 
 static bool record_in_slot(const struct dmr_record *r)
@@ -323,28 +312,34 @@ static bool record_in_slot(const struct dmr_record *r)
 void map_changes_done(struct remap_set *set)
 {
 	struct remap_map *map = &set->map;
-	unsigned long flags;
 	unsigned int i;
 
 	for (i = 0; i < map->nr_changes; i++) {
 		struct map_change *c = &map->changes[i];
 
-		if (c->block == NOT_A_BLOCK) {
-			if (!c->fresh)
-				put_record(map, c->id);
+		if (c->block == NOT_A_BLOCK)
 			continue;
-		}
 		/* A write still on its way to the slot is repeated at its end. */
-		if (record_in_slot(&c->before) && !record_in_slot(map_record(map, c->id))) {
-			write_seqlock_irqsave(&map->lock, flags);
-			/* As in map_hold(). */
-			smp_store_release(&map->seq, map->seq + 1);
-			WRITE_ONCE(map->release_seq, map->seq);
-			write_sequnlock_irqrestore(&map->lock, flags);
-		}
+		if (record_in_slot(&c->before) && !record_in_slot(map_record(map, c->id)))
+			map_overwritten(map);
 		unhold(map, c);
 	}
 	map->nr_changes = 0;
+}
+
+/* The block is back where it was; the slot that it was to have was never in the map. */
+static void undo_slot(struct remap_set *set, const struct dmr_record *before,
+		      const struct dmr_record *now)
+{
+	unsigned int old = dmr_key_member(le64_to_cpu(before->key));
+	unsigned int new = dmr_key_member(le64_to_cpu(now->key));
+
+	if (!record_in_slot(now) ||
+	    (record_in_slot(before) && old == new && before->slot == now->slot))
+		return;
+	spare_free(set, set->members[new], le32_to_cpu(now->slot));
+	if (record_in_slot(before))
+		set->members[old]->used++;
 }
 
 void map_changes_undo(struct remap_set *set)
@@ -354,20 +349,17 @@ void map_changes_undo(struct remap_set *set)
 	while (map->nr_changes) {
 		struct map_change *c = &map->changes[--map->nr_changes];
 		const struct dmr_record *r = map_record(map, c->id);
-		u64 key = le64_to_cpu(r->key);
+		struct dmr_record now = *r;
 
-		/* The slot that was to be used was never part of the durable map. */
-		if (record_in_slot(r) &&
-		    (!record_in_slot(&c->before) || c->before.slot != r->slot ||
-		     dmr_key_member(le64_to_cpu(c->before.key)) != dmr_key_member(key)))
-			spare_free(set, set->members[dmr_key_member(key)],
-				   le32_to_cpu(r->slot));
 		if (c->changed)
 			write_record(set, c->id, &c->before);
-		if (c->block != NOT_A_BLOCK)
+		if (c->block != NOT_A_BLOCK) {
+			undo_slot(set, &c->before, &now);
 			unhold(map, c);
-		else if (c->fresh)
+		} else {
+			/* Bad it is all the same, until the set is stopped. */
 			put_record(map, c->id);
+		}
 	}
 }
 
@@ -428,7 +420,7 @@ struct map_scan {
 	u64 nr, bad_slots;
 };
 
-static int scan_record(struct map_scan *s, u32 id, const struct dmr_record *r)
+static int scan_record(struct map_scan *s, u32 id, struct dmr_record *r)
 {
 	struct remap_set *set = s->set;
 	struct remap_map *map = &set->map;
@@ -440,6 +432,11 @@ static int scan_record(struct map_scan *s, u32 id, const struct dmr_record *r)
 		DMERR("%s: record %u of the map: %s", set->name, id,
 		      dmr_fault_text(DMR_BAD_RECORD));
 		return -EUCLEAN;
+	}
+	if (dmr_key_state(key) == DMR_RECORD_BAD_SLOT && !set->members[dmr_key_member(key)]) {
+		/* Of a spare that has left: free, and written as such one day. */
+		memset(r, 0, sizeof(*r));
+		return 0;
 	}
 	__set_bit(id, map->taken);
 	map->free_records--;

@@ -205,7 +205,7 @@ int remap_message(struct dm_target *ti, unsigned int argc, char **argv, char *re
 	struct remap_set *set;
 	int r = -EINVAL;
 
-	mutex_lock(&rt->lock);
+	down_read(&rt->lock);
 	set = rt->set;
 	if (!set) {
 		DMERR("message: the device is suspended or was never resumed");
@@ -225,6 +225,6 @@ int remap_message(struct dm_target *ti, unsigned int argc, char **argv, char *re
 	} else {
 		DMERR("%s: message: '%s' is unknown", set->name, argv[0]);
 	}
-	mutex_unlock(&rt->lock);
+	up_read(&rt->lock);
 	return r;
 }

@@ -12,6 +12,7 @@
  * acknowledge. Power lost before the commit is complete leaves the old map and
  * whatever the failed write left; after it, the new one with durable data.
  */
+#include <linux/delay.h>
 #include <linux/slab.h>
 
 #include "dm-remap.h"
@@ -83,7 +84,9 @@ static blk_status_t hold_status(int r, blk_status_t status)
 	case -EBUSY:
 		return BLK_STS_DM_REQUEUE;	/* again after a commit; never leaves here */
 	case -ENOMEM:
-		return BLK_STS_RESOURCE;
+		/* Nothing that this bio holds is in the way of who has the memory. */
+		msleep(20);
+		return BLK_STS_DM_REQUEUE;
 	case -ENOSPC:
 		return status;
 	}
@@ -144,8 +147,8 @@ static blk_status_t read_unit(struct remap_set *set, struct remap_member *m,
 	return status;
 }
 
-blk_status_t gather_block(struct remap_set *set, const struct map_entry *e, u32 skip,
-			  u32 *invalid)
+static blk_status_t read_block(struct remap_set *set, const struct map_entry *e, u32 skip,
+			       u32 *invalid)
 {
 	unsigned int length = block_length(set, e->block), i, nr;
 	blk_status_t status;
@@ -174,6 +177,26 @@ blk_status_t gather_block(struct remap_set *set, const struct map_entry *e, u32 
 		}
 	}
 	return BLK_STS_OK;
+}
+
+blk_status_t gather_block(struct remap_set *set, const struct map_entry *e, u32 skip,
+			  u32 *invalid)
+{
+	u32 known = *invalid;
+	sector_t home;
+	struct remap_member *m = block_home(set, e, &home);
+	blk_status_t status = read_block(set, e, skip, invalid);
+
+	if (status || *invalid == known)
+		return status;
+	/* Sectors failed: once more, between two proofs that the rest works (R4). */
+	if (!health_alive(set, m, false))
+		return BLK_STS_OFFLINE;
+	*invalid = known;
+	status = read_block(set, e, skip, invalid);
+	if (!status && *invalid != known && !health_alive(set, m, false))
+		status = BLK_STS_OFFLINE;
+	return status;
 }
 
 /* A spare that fails so many slots in a row fails as a whole. */
@@ -217,6 +240,9 @@ int place_block(struct remap_set *set, struct map_entry *e, u32 invalid, bool re
 	u32 slot;
 	int r;
 
+	/* Every slot that fails on the way must find its record. */
+	if (set->map.nr_changes + MAX_BAD_SLOTS >= MAP_MAX_CHANGES)
+		return -EBUSY;
 	r = write_slot(set, &m, &slot);
 	if (r)
 		return r;
@@ -237,7 +263,7 @@ int place_block(struct remap_set *set, struct map_entry *e, u32 invalid, bool re
 	return 0;
 }
 
-enum judgement { BLOCK_BAD, DEVICE_GONE, WRITE_DONE };
+enum judgement { BLOCK_BAD, DEVICE_GONE, WRITE_DONE, NOT_THE_MEDIUM };
 
 /*
  * A write failed at @home. A bad block, if the device works elsewhere. Unless the
@@ -253,15 +279,22 @@ static enum judgement judge_write(struct remap_set *set, struct remap_member *m,
 
 	if (!health_alive(set, m, true))
 		return DEVICE_GONE;
-	if (*status == BLK_STS_MEDIUM)
+	if (*status == BLK_STS_MEDIUM) {
+		set->bad_streak += !m->index;
 		return BLOCK_BAD;
+	}
+	if (!status_is_evidence(*status))
+		return NOT_THE_MEDIUM;
 	home += (bio_first(bio) + from) & (set->block_sectors - 1);
 	again = io_bio(set, m->bdev, home, bio, from, nr);
 	if (!again)
 		return WRITE_DONE;
 	*status = again;
-	if (!status_is_evidence(again) || !health_alive(set, m, true))
+	if (!status_is_evidence(again))
+		return NOT_THE_MEDIUM;
+	if (!health_alive(set, m, true))
 		return DEVICE_GONE;
+	set->bad_streak += !m->index;
 	return BLOCK_BAD;
 }
 
@@ -289,8 +322,12 @@ static blk_status_t move_block(struct remap_set *set, struct bio *bio, unsigned 
 	if (!gone) {
 		switch (judge_write(set, m, home, bio, from, nr, &status)) {
 		case WRITE_DONE:
+			if (m->index)
+				atomic64_inc(&m->acked);
 			map_drop(set, &e);
 			return BLK_STS_OK;
+		case NOT_THE_MEDIUM:
+			goto pass;
 		case DEVICE_GONE:
 			if (!m->index)
 				goto pass;
@@ -315,7 +352,8 @@ static blk_status_t move_block(struct remap_set *set, struct bio *bio, unsigned 
 		memset(set->block_buf, 0, set->block_sectors << SECTOR_SHIFT);
 	bio_copy(bio, from, nr, set->block_buf +
 		 ((sector & (set->block_sectors - 1)) << SECTOR_SHIFT), false);
-	r = place_block(set, &e, invalid, !gone);
+	/* A write may still land in the old slot, if it is there. */
+	r = place_block(set, &e, invalid, m->bdev);
 	if (r) {
 		map_drop(set, &e);
 		remap_count(set, C_RELOCATE_FAILED, 1);
@@ -431,6 +469,8 @@ static blk_status_t do_run(struct remap_set *set, struct bio *bio, unsigned int 
 		sector_t sector = bio_first(bio) + from;
 
 		status = try_bio(set, data, data->payload + sector, bio, from, nr);
+		if (!status && op_is_write(bio_op(bio)))
+			set->bad_streak = 0;
 		if (status) {
 			unsigned int half = half_run(set, sector, nr);
 
@@ -453,7 +493,7 @@ static blk_status_t do_run(struct remap_set *set, struct bio *bio, unsigned int 
 /* --- Reads --------------------------------------------------------------- */
 
 /* Lost blocks have records of their own; beyond, free slots come first. */
-static bool room_for_lost(struct remap_set *set)
+bool room_for_lost(struct remap_set *set)
 {
 	u64 used, slots;
 
@@ -565,11 +605,18 @@ static blk_status_t erase_entry(struct remap_set *set, struct map_entry *e, stru
 	sector_t sector = bio_first(bio) + from, home;
 	struct remap_member *m = block_home(set, e, &home);
 
+	struct remap_member *data = set->members[0];
+	blk_status_t status;
+
 	if (bio_op(bio) == REQ_OP_DISCARD && (!m->bdev || !bdev_max_discard_sectors(m->bdev)))
 		return BLK_STS_OK;
 	if (!m->bdev)
 		return BLK_STS_OFFLINE;
-	return io_bio(set, m->bdev, home + (sector & (set->block_sectors - 1)), bio, from, nr);
+	status = io_bio(set, m->bdev, home + (sector & (set->block_sectors - 1)), bio, from, nr);
+	/* What the block held before it moved is to be erased as well, or it is told. */
+	if (!status && m->index && bio_op(bio) == REQ_OP_SECURE_ERASE)
+		status = io_bio(set, data->bdev, data->payload + sector, bio, from, nr);
+	return status;
 }
 
 static blk_status_t give_up(struct remap_set *set, struct bio *bio, unsigned int from,
@@ -619,6 +666,8 @@ static blk_status_t process_bio(struct remap_set *set, struct bio *bio)
 		nr = total - from;
 		if (found && e.block == block) {
 			nr = min_t(u64, nr, ((block + 1) << set->block_shift) - sector);
+			/* What is done in a held block hangs on its commit. */
+			set->map.holds += e.busy;
 			if (map_unknown(&set->map, &e))
 				status = BLK_STS_IOERR;
 			else if (e.state != DMR_RECORD_FREE)
@@ -652,13 +701,15 @@ static void finish_batch(struct remap_set *set, struct bio_list *batch)
 	while ((bio = bio_list_pop(batch))) {
 		struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
 
-		if (bio->bi_status == BLK_STS_DM_REQUEUE || (r == -EAGAIN && pb->staged)) {
+		bool again = bio->bi_status == BLK_STS_DM_REQUEUE;
+
+		if (r && r != -EAGAIN && pb->staged && (again || !bio->bi_status)) {
+			bio->bi_status = BLK_STS_IOERR;
+		} else if (again || (r == -EAGAIN && pb->staged)) {
 			bio->bi_status = BLK_STS_OK;
 			remap_queue(set, bio);
 			continue;
 		}
-		if (r && pb->staged && !bio->bi_status)
-			bio->bi_status = BLK_STS_IOERR;
 		finish_bio(set, bio);
 	}
 }
@@ -701,7 +752,10 @@ int remap_request(struct remap_set *set, struct remap_request *rq)
 	list_add_tail(&rq->list, &set->requests);
 	spin_unlock_irq(&set->queue_lock);
 	queue_work(set->wq, &set->work);
-	wait_for_completion(&rq->done);
+	if (wait_for_completion_killable(&rq->done)) {
+		WRITE_ONCE(rq->cancel, true);
+		wait_for_completion(&rq->done);
+	}
 	return rq->error;
 }
 

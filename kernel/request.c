@@ -33,13 +33,16 @@ static int relocate_block(struct remap_set *set, struct remap_request *rq, u64 b
 	r = map_hold(set, block, &e);
 	if (r)
 		return r;
-	if (gather_block(set, &e, 0, &invalid) ||
-	    (invalid && !health_alive(set, set->members[0], false))) {
+	if (gather_block(set, &e, 0, &invalid)) {
 		map_drop(set, &e);
 		rq->failed++;
 		return 0;
 	}
 	if (invalid == map_block_mask(0, length)) {
+		if (!room_for_lost(set)) {
+			map_drop(set, &e);
+			return -ENOSPC;
+		}
 		e.state = DMR_RECORD_LOST;
 		e.invalid = invalid;
 		map_change(set, &e);
@@ -151,6 +154,18 @@ static int release_block(struct remap_set *set, struct remap_request *rq, u64 bl
 	return 0;
 }
 
+/* Go on to the next block with an entry; what lies between is unchanged. */
+static void skip_healthy(struct remap_set *set, struct remap_request *rq, u64 end)
+{
+	struct map_entry e;
+	u64 next = end;
+
+	if (map_next(&set->map, rq->next, &e))
+		next = min(e.block, end);
+	rq->unchanged += next - rq->next;
+	rq->next = next;
+}
+
 static void free_slots(struct remap_set *set, struct freed *freed)
 {
 	unsigned int i;
@@ -173,8 +188,13 @@ static int lose_block(struct remap_set *set, struct remap_request *rq, u64 block
 	r = map_hold(set, block, &e);
 	if (r)
 		return r;
-	if (e.state == DMR_RECORD_FREE)
+	if (e.state == DMR_RECORD_FREE) {
+		if (!room_for_lost(set)) {
+			map_drop(set, &e);
+			return -ENOSPC;
+		}
 		e.state = DMR_RECORD_LOST;
+	}
 	new = mask & ~e.invalid;
 	e.invalid |= mask;
 	e.forgotten = e.state == DMR_RECORD_LOST;
@@ -220,20 +240,18 @@ static int evacuate_block(struct remap_set *set, struct remap_request *rq, u64 b
 }
 
 /* Nothing lives on the spare any more: it is no member from this commit on. */
-static int member_leaves(struct remap_set *set, struct remap_member *m)
+static void member_leaves(struct remap_set *set, struct remap_member *m)
 {
-	struct dmr_member *d = &store_root(set)->members[m->index];
-	int r = map_forget_bad_slots(set, m->index);
-
-	if (r)
-		return r;
-	d->state = cpu_to_le32(DMR_MEMBER_REMOVED);
+	store_root(set)->members[m->index].state = cpu_to_le32(DMR_MEMBER_REMOVED);
 	store_mark(set, 0);
 	m->state = MEMBER_OUT;
 	m->metadata = false;
-	return 0;
 }
 
+/*
+ * Blocks first, in commits of their own; then, alone, that the spare has left. Its
+ * bad slots mean nothing from then on, and are forgotten at the next activation.
+ */
 static int evacuate_slice(struct remap_set *set, struct remap_request *rq, bool *done)
 {
 	struct remap_member *m = set->members[rq->first];
@@ -252,8 +270,11 @@ static int evacuate_slice(struct remap_set *set, struct remap_request *rq, bool 
 		if (r || ++n == SLICE_BLOCKS)
 			return r;
 	}
-	*done = true;
-	return member_leaves(set, m);
+	if (!n && !set->map.nr_changes) {
+		member_leaves(set, m);
+		*done = true;
+	}
+	return 0;
 }
 
 /* --- Slices -------------------------------------------------------------- */
@@ -278,6 +299,8 @@ static int run_slice(struct remap_set *set, struct remap_request *rq, struct fre
 	}
 	if (rq->next < rq->first)
 		rq->next = rq->first;
+	if (rq->kind == REQUEST_RELEASE)
+		skip_healthy(set, rq, end);
 	for (n = 0; n < SLICE_BLOCKS && rq->next < end; n++) {
 		next = rq->next + 1;
 		if (rq->kind == REQUEST_RELOCATE)
@@ -289,6 +312,8 @@ static int run_slice(struct remap_set *set, struct remap_request *rq, struct fre
 		if (r)
 			return r;
 		rq->next = next;
+		if (rq->kind == REQUEST_RELEASE)
+			skip_healthy(set, rq, end);
 	}
 	*done = rq->next == end;
 	return 0;
@@ -301,11 +326,16 @@ bool request_slice(struct remap_set *set, struct remap_request *rq)
 	bool done = false;
 	int r, c;
 
-	r = run_slice(set, rq, &freed, &done);
-	c = commit_changes(set);
+	if (READ_ONCE(set->stopping) || READ_ONCE(rq->cancel)) {
+		r = -EINTR;
+		c = 0;
+	} else {
+		r = run_slice(set, rq, &freed, &done);
+		c = commit_changes(set);
+	}
 	if (!c) {
 		free_slots(set, &freed);
-		if (rq->kind == REQUEST_POLICY)
+		if (rq->kind == REQUEST_POLICY && done)
 			set->policy = rq->policy;
 	} else {
 		/* Nothing of this slice happened. */
@@ -314,6 +344,8 @@ bool request_slice(struct remap_set *set, struct remap_request *rq)
 		rq->unchanged = before.unchanged;
 		rq->failed = before.failed;
 		rq->next = before.next;
+		if (rq->kind == REQUEST_POLICY)
+			store_root(set)->policy = set->policy;
 	}
 	if (c == -EAGAIN || (!c && r == -EBUSY))
 		return false;

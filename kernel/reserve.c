@@ -7,10 +7,13 @@
 
 #include "dm-remap.h"
 
+/* Rather take from the reserve than wait: what is waited for may wait for us. */
+#define RESERVE_GFP	(GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN)
+
 int reserve_fill(struct remap_reserve *rsv, unsigned int min)
 {
 	while (rsv->nr < RESERVE_BLOCKS) {
-		void *block = kzalloc(PAGE_SIZE, GFP_NOIO | __GFP_NOWARN);
+		void *block = kzalloc(PAGE_SIZE, RESERVE_GFP);
 
 		if (!block)
 			break;

@@ -12,7 +12,8 @@ int spare_init(struct remap_member *m, u32 nr_slots)
 	m->nr_slots = nr_slots;
 	m->free = nr_slots;
 	m->slots = kvcalloc(BITS_TO_LONGS(nr_slots), sizeof(long), GFP_NOIO);
-	return m->slots ? 0 : -ENOMEM;
+	m->bad_slots = kvcalloc(BITS_TO_LONGS(nr_slots), sizeof(long), GFP_NOIO);
+	return m->slots && m->bad_slots ? 0 : -ENOMEM;
 }
 
 static bool better(const struct remap_member *a, const struct remap_member *b)
@@ -57,12 +58,13 @@ bool spare_alloc(struct remap_set *set, struct remap_member **found, u32 *slot)
 
 void spare_free(struct remap_set *set, struct remap_member *m, u32 slot)
 {
-	if (__test_and_clear_bit(slot, m->slots)) {
-		m->free++;
-		m->used--;
-		set->event |= set->full;
-		set->full = false;
-	}
+	m->used--;
+	if (test_bit(slot, m->bad_slots))
+		return;
+	__clear_bit(slot, m->slots);
+	m->free++;
+	set->event |= set->full;
+	set->full = false;
 }
 
 bool spare_claim(struct remap_member *m, u32 slot)
@@ -76,6 +78,8 @@ bool spare_claim(struct remap_member *m, u32 slot)
 
 void spare_claim_bad(struct remap_member *m, u32 slot)
 {
+	if (__test_and_set_bit(slot, m->bad_slots))
+		return;
 	m->bad++;
 	if (!__test_and_set_bit(slot, m->slots))
 		m->free--;
@@ -83,11 +87,8 @@ void spare_claim_bad(struct remap_member *m, u32 slot)
 
 int spare_retire(struct remap_set *set, struct remap_member *m, u32 slot)
 {
-	int r = map_bad_slot(set, m->index, slot);
-
-	if (!r)
-		m->bad++;
-	return r;
+	spare_claim_bad(m, slot);
+	return map_bad_slot(set, m->index, slot);
 }
 
 void spare_leave(struct remap_member *m)

@@ -276,7 +276,7 @@ static int flush_data(struct remap_set *set)
 		m->dirty = false;
 		if (!io_flush(m->bdev))
 			continue;
-		if (!i)
+		if (!i || m->state != MEMBER_ACTIVE)
 			return -EREMOTEIO;
 		member_out(set, m, "it failed a flush");
 		return -EAGAIN;

@@ -19,33 +19,38 @@
 static LIST_HEAD(active_sets);
 static DEFINE_MUTEX(active_lock);
 
-static bool share_device(const struct remap_set *a, const struct remap_set *b)
+static bool has_device(const struct remap_target *rt, const struct block_device *bdev)
 {
-	unsigned int i, j;
+	unsigned int i;
 
-	for (i = 0; i < a->nr_members; i++)
-		for (j = 0; j < b->nr_members; j++) {
-			const struct remap_member *m = a->members[i], *n = b->members[j];
-
-			/* Internal spares share the data device of their own set alone. */
-			if (m && n && m->bdev && m->bdev == n->bdev)
-				return true;
-		}
-	return false;
+	for (i = 0; i < rt->nr_spares; i++)
+		if (rt->spares[i]->bdev == bdev)
+			return true;
+	return rt->data->bdev == bdev;
 }
 
-static int claim_set(struct remap_set *set)
+static bool share_device(const struct remap_target *a, const struct remap_target *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < a->nr_spares; i++)
+		if (has_device(b, a->spares[i]->bdev))
+			return true;
+	return has_device(b, a->data->bdev);
+}
+
+/* Before anything is read: nobody else changes it from now on. */
+static int claim_devices(struct remap_set *set)
 {
 	const struct remap_set *other;
 	int r = 0;
 
 	mutex_lock(&active_lock);
 	list_for_each_entry(other, &active_sets, claim) {
-		if (memcmp(other->store.set_uuid, set->store.set_uuid, 16) &&
-		    !share_device(set, other))
+		if (!share_device(set->rt, other->rt))
 			continue;
-		DMERR("%s: not activated: the set or one of its devices is in use as %s",
-		      set->name, other->name);
+		DMERR("%s: not activated: a device of it is in use by %s", set->name,
+		      other->name);
 		r = -EBUSY;
 		break;
 	}
@@ -55,7 +60,25 @@ static int claim_set(struct remap_set *set)
 	return r;
 }
 
-static void unclaim_set(struct remap_set *set)
+/* The same set on other devices is a copy of it. */
+static int claim_uuid(struct remap_set *set)
+{
+	const struct remap_set *other;
+	int r = 0;
+
+	mutex_lock(&active_lock);
+	list_for_each_entry(other, &active_sets, claim) {
+		if (other == set || memcmp(other->store.set_uuid, set->store.set_uuid, 16))
+			continue;
+		DMERR("%s: not activated: the same set is in use on other devices as %s",
+		      set->name, other->name);
+		r = -EBUSY;
+	}
+	mutex_unlock(&active_lock);
+	return r;
+}
+
+static void unclaim(struct remap_set *set)
 {
 	mutex_lock(&active_lock);
 	list_del(&set->claim);
@@ -89,6 +112,7 @@ static struct remap_set *set_alloc(struct dm_target *ti, struct remap_target *rt
 	if (!set)
 		return NULL;
 	set->ti = ti;
+	set->rt = rt;
 	set->name = dm_table_device_name(ti->table);
 	set->degraded_ok = rt->degraded;
 	spin_lock_init(&set->queue_lock);
@@ -110,67 +134,119 @@ static struct remap_set *set_alloc(struct dm_target *ti, struct remap_target *rt
 	return set;
 }
 
+/* Blocks can not be smaller than what a member reads and writes at once. */
+static int check_alignment(struct remap_set *set)
+{
+	unsigned int i;
+
+	set->sector_align = 1;
+	for (i = 0; i < set->nr_members; i++) {
+		struct remap_member *m = set->members[i];
+		unsigned int align;
+
+		if (!m || !m->bdev)
+			continue;
+		align = bdev_logical_block_size(m->bdev) >> SECTOR_SHIFT;
+		if (align > set->block_sectors || align > DMR_FRAME_SECTORS) {
+			DMERR("%s: not activated: %pg has logical blocks of %u bytes", set->name,
+			      m->bdev, bdev_logical_block_size(m->bdev));
+			return -EINVAL;
+		}
+		set->sector_align = max(set->sector_align, align);
+	}
+	for (i = 0; i < set->nr_members; i++)
+		if (set->members[i])
+			set->members[i]->unit = max(set->members[i]->unit, set->sector_align);
+	return 0;
+}
+
+static int activate(struct dm_target *ti, struct remap_target *rt)
+{
+	struct remap_set *set = set_alloc(ti, rt);
+	int r;
+
+	if (!set)
+		return -ENOMEM;
+	r = claim_devices(set);
+	if (r) {
+		set_free(set);
+		return r;
+	}
+	r = set_load(set, rt);
+	if (!r)
+		r = check_alignment(set);
+	if (!r)
+		r = claim_uuid(set);
+	if (!r)
+		r = set_open(set);
+	if (r) {
+		unclaim(set);
+		set_free(set);
+		return r;
+	}
+	down_write(&rt->lock);
+	rt->set = set;
+	up_write(&rt->lock);
+	return 0;
+}
+
+/* All bios are finished, and whoever uses the set by the lock comes to an end. */
+static void deactivate(struct remap_target *rt)
+{
+	struct remap_set *set;
+
+	down_write(&rt->lock);
+	set = rt->set;
+	rt->set = NULL;
+	up_write(&rt->lock);
+	if (!set)
+		return;
+	flush_work(&set->work);
+	cancel_delayed_work_sync(&set->breaker_work);
+	set_close(set);
+	unclaim(set);
+	set_free(set);
+}
+
 /* A resumed table takes the set, so that the metadata is read when it is final. */
 static int remap_preresume(struct dm_target *ti)
 {
 	struct remap_target *rt = ti->private;
-	struct remap_set *set;
-	unsigned int noio = memalloc_noio_save(), i;
-	int r = -ENOMEM;
+	unsigned int noio = memalloc_noio_save();
+	int r = 0;
 
-	if (rt->set) {
-		memalloc_noio_restore(noio);
-		return 0;
-	}
-	set = set_alloc(ti, rt);
-	if (!set)
-		goto out;
-	r = set_load(set, rt);
-	if (r)
-		goto bad;
-	set->sector_align = 1;
-	for (i = 0; i < set->nr_members; i++)
-		if (set->members[i] && set->members[i]->bdev)
-			set->sector_align =
-				max(set->sector_align,
-				    bdev_logical_block_size(set->members[i]->bdev) >> SECTOR_SHIFT);
-	r = claim_set(set);
-	if (r)
-		goto bad;
-	r = set_open(set);
-	if (r) {
-		unclaim_set(set);
-		goto bad;
-	}
-	mutex_lock(&rt->lock);
-	rt->set = set;
-	mutex_unlock(&rt->lock);
-	goto out;
-bad:
-	set_free(set);
-out:
+	if (!rt->set)
+		r = activate(ti, rt);
 	memalloc_noio_restore(noio);
 	return r;
 }
 
-/* All bios are finished: dm waited for them. Requests hold the lock. */
-static void remap_postsuspend(struct dm_target *ti)
+static void set_stopping(struct dm_target *ti, bool stopping)
 {
 	struct remap_target *rt = ti->private;
-	struct remap_set *set;
+
+	down_read(&rt->lock);
+	if (rt->set)
+		WRITE_ONCE(rt->set->stopping, stopping);
+	up_read(&rt->lock);
+}
+
+/* Requests that take long end soon: dm waits for them with all I/O held back. */
+static void remap_presuspend(struct dm_target *ti)
+{
+	set_stopping(ti, true);
+}
+
+static void remap_presuspend_undo(struct dm_target *ti)
+{
+	set_stopping(ti, false);
+}
+
+static void remap_postsuspend(struct dm_target *ti)
+{
 	unsigned int noio = memalloc_noio_save();
 
-	mutex_lock(&rt->lock);
-	set = rt->set;
-	rt->set = NULL;
-	mutex_unlock(&rt->lock);
-	if (set) {
-		flush_work(&set->work);
-		cancel_delayed_work_sync(&set->breaker_work);
-		set_close(set);
-		unclaim_set(set);
-		set_free(set);
-	}
+	deactivate(ti->private);
 	memalloc_noio_restore(noio);
 }
 
@@ -335,11 +411,10 @@ static int remap_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		ti->error = "Out of memory";
 		return -ENOMEM;
 	}
-	mutex_init(&rt->lock);
+	init_rwsem(&rt->lock);
 	r = parse_table(ti, rt, &as);
 	if (r) {
 		put_devices(ti, rt);
-		mutex_destroy(&rt->lock);
 		kfree(rt);
 		return r;
 	}
@@ -359,8 +434,8 @@ static void remap_dtr(struct dm_target *ti)
 {
 	struct remap_target *rt = ti->private;
 
+	deactivate(rt);
 	put_devices(ti, rt);
-	mutex_destroy(&rt->lock);
 	kfree(rt);
 }
 
@@ -503,8 +578,8 @@ static int map_flush(struct remap_target *rt, struct bio *bio, struct remap_bio 
 
 /*
  * A spare that fails a flush may have lost the writes that were acknowledged since
- * the last one, and that is an error, told once. Without such writes it has
- * nothing to lose: a spare that is gone must not fail every flush from then on (R8).
+ * the last one, and that is an error to everybody until a flush succeeds. Without
+ * such writes it has nothing to lose: a spare that is gone does not fail flushes (R8).
  */
 static void flush_ends(struct remap_set *set, struct remap_bio *pb, blk_status_t *error)
 {
@@ -513,8 +588,11 @@ static void flush_ends(struct remap_set *set, struct remap_bio *pb, blk_status_t
 
 	if (!pb->member)
 		return;
-	if (*error && old >= (s64)pb->acked)
-		*error = BLK_STS_OK;
+	if (*error) {
+		if (old >= (s64)pb->acked)
+			*error = BLK_STS_OK;
+		return;
+	}
 	while (old < (s64)pb->acked && !atomic64_try_cmpxchg(&m->flushed, &old, pb->acked))
 		;
 }
@@ -598,6 +676,8 @@ static int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *err
 	if (likely(*error == BLK_STS_OK)) {
 		if (pb->member && op_is_write(op))
 			atomic64_inc(&set->members[pb->member]->acked);
+		else if (unlikely(READ_ONCE(set->bad_streak)) && op_is_write(op))
+			WRITE_ONCE(set->bad_streak, 0);
 		if (op == REQ_OP_READ || likely(pb->seq == READ_ONCE(set->map.seq)) ||
 		    !went_astray(set, pb))
 			return DM_ENDIO_DONE;
@@ -676,7 +756,7 @@ static void status_info(struct remap_set *set, char *result, unsigned int maxlen
 		DMEMIT(" %u %s %s %u/%u/%u", i, dev, member_state_name(m), m->used, m->bad,
 		       m->nr_slots);
 	}
-	DMEMIT(" %u", NR_COUNTERS);
+	DMEMIT(" %u header_out %u", NR_COUNTERS + 1, set->members[0]->state == MEMBER_OUT);
 	for (i = 0; i < NR_COUNTERS; i++)
 		DMEMIT(" %s %lld", counter_names[i],
 		       (long long)atomic64_read(&set->counters[i]));
@@ -731,12 +811,12 @@ static void remap_status(struct dm_target *ti, status_type_t type, unsigned int 
 
 	switch (type) {
 	case STATUSTYPE_INFO:
-		mutex_lock(&rt->lock);
+		down_read(&rt->lock);
 		if (rt->set)
 			status_info(rt->set, result, maxlen);
 		else
 			DMEMIT("inactive");
-		mutex_unlock(&rt->lock);
+		up_read(&rt->lock);
 		break;
 	case STATUSTYPE_TABLE:
 		status_table(rt, result, maxlen);
@@ -750,13 +830,15 @@ static void remap_status(struct dm_target *ti, status_type_t type, unsigned int 
 static struct target_type remap_target = {
 	.name = "remap",
 	.version = { 1, 0, 0 },
-	.features = DM_TARGET_NOWAIT,
+	.features = DM_TARGET_SINGLETON | DM_TARGET_NOWAIT,
 	.module = THIS_MODULE,
 	.ctr = remap_ctr,
 	.dtr = remap_dtr,
 	.map = remap_map,
 	.end_io = remap_end_io,
 	.preresume = remap_preresume,
+	.presuspend = remap_presuspend,
+	.presuspend_undo = remap_presuspend_undo,
 	.postsuspend = remap_postsuspend,
 	.status = remap_status,
 	.message = remap_message,
