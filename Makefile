@@ -2,7 +2,7 @@
 # Builds everything for the running kernel, or for KVER=<release> whose headers
 # are installed. "make help" lists what else can be made.
 
-VERSION := 1.0.0
+VERSION := 0.1.0
 KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
 BUILD := build
@@ -12,9 +12,9 @@ Q := @
 .PHONY: all module user demo check bench install install-dkms clean help
 all: module user
 
--include lib/lib.mk
--include cli/cli.mk
--include tests/unit/unit.mk
+include lib/lib.mk
+include cli/cli.mk
+include tests/unit/unit.mk
 
 # The module is built in a copy, so that several kernels can be built for side
 # by side and the sources stay clean.

@@ -94,12 +94,27 @@ static int add_device(struct load *l, struct block_device *bdev, sector_t region
 	return -EUCLEAN;
 }
 
-/* All anchors must tell of one set with one geometry: that of the first spare. */
+/* A spare's, if there is one: the data device may carry something older. */
+static const struct found *first_anchor(const struct load *l)
+{
+	if (l->nr > 1)
+		return &l->found[1];
+	return l->found[0].anchor ? &l->found[0] : NULL;
+}
+
+/* All anchors must tell of one set with one geometry. */
 static int check_anchors(struct load *l, const struct remap_target *rt)
 {
 	struct remap_set *set = l->set;
-	const struct dmr_anchor *first = l->found[1].anchor;
+	const struct found *from = first_anchor(l);
+	const struct dmr_anchor *first;
 	unsigned int i, j;
+
+	if (!from) {
+		refuse(set, "%pg %s", l->found[0].bdev, dmr_fault_text(DMR_BAD_MAGIC));
+		return -EUCLEAN;
+	}
+	first = from->anchor;
 
 	for (i = 0; i < l->nr; i++) {
 		const struct dmr_anchor *a = l->found[i].anchor;
@@ -108,7 +123,7 @@ static int check_anchors(struct load *l, const struct remap_target *rt)
 			continue;
 		if (memcmp(a->set_uuid, rt->has_uuid ? rt->uuid : first->set_uuid, 16)) {
 			/* Something older at the start of an adopted device is not ours. */
-			if (!i && !rt->data_offset) {
+			if (!i && !rt->data_offset && l->nr > 1) {
 				kfree(a);
 				l->found[0].anchor = NULL;
 				continue;
@@ -119,7 +134,7 @@ static int check_anchors(struct load *l, const struct remap_target *rt)
 		if (a->nr_pages != first->nr_pages || a->block_sectors != first->block_sectors ||
 		    a->data_sectors != first->data_sectors) {
 			refuse(set, "%pg has another geometry than %pg of the same set",
-			       l->found[i].bdev, l->found[1].bdev);
+			       l->found[i].bdev, from->bdev);
 			return -EUCLEAN;
 		}
 		for (j = 0; j < i; j++) {

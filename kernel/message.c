@@ -112,6 +112,11 @@ static int run_evacuate(struct remap_set *set, unsigned int argc, char **argv)
 		DMERR("%s: message: there is no spare %llu", set->name, rq.first);
 		return -EINVAL;
 	}
+	if (!m->bdev && m->used) {
+		DMERR("%s: message: spare %llu is missing and %u blocks live on it", set->name,
+		      rq.first, m->used);
+		return -ENXIO;
+	}
 	return remap_request(set, &rq);
 }
 

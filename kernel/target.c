@@ -346,8 +346,8 @@ static int check_devices(struct dm_target *ti, const struct remap_target *rt)
 		ti->error = "The internal spare lies in the data or behind the device";
 		return -EINVAL;
 	}
-	if (!rt->nr_spares && !rt->internal) {
-		ti->error = "A spare is needed";
+	if (!rt->nr_spares && !rt->internal && !rt->degraded) {
+		ti->error = "A spare is needed, or degraded";
 		return -EINVAL;
 	}
 	for (i = 0; i < rt->nr_spares; i++) {

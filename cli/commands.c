@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The command table: the one place that knows which commands and options there
+ * are. Parsing, help, man page and completion are made from it.
+ */
+#include "cli.h"
+#include "commands.h"
+
+const struct option_spec common_options[] = {
+	{ "json", NULL, "print one JSON object with a version, numbers as numbers", 0 },
+	{ "help", NULL, "print this help", 0 },
+	{},
+};
+
+/* The same words everywhere. */
+#define DRY_RUN	{ "dry-run", NULL, "check everything, show what would be done, write nothing", 0 }
+#define FORCE_PLAN { "force", NULL, "agree to what is destroyed; nothing is asked", 0 }
+#define DEVICES { "device", "DEV", "look only at this device or image file, at no others", \
+		  OPTION_REPEAT }
+
+/* --- Sets ------------------------------------------------------------------------- */
+
+static const struct option_spec create_options[] = {
+	{ "data", "DEV", "the device that is to be kept usable", OPTION_REQUIRED },
+	{ "spare", "DEV[,tier=N]", "a device for the blocks that move; lower tiers are used "
+	  "first (0)", OPTION_REPEAT },
+	{ "adopt", NULL, "leave the data where it is: nothing is written to the data device, "
+	  "which is known by its serial number, WWN and partition from then on", 0 },
+	{ "internal-spare", "SIZE", "use the end of the data device as a spare as well", 0 },
+	{ "data-offset", "SIZE", "with --adopt: where the data begins on the device (0)", 0 },
+	{ "block-size", "SIZE", "what moves as one: a power of two from 512 to 16K (4K, or "
+	  "the device's logical block if that is larger)", 0 },
+	{ "map-entries", "N", "room of the map (twice the spare blocks, at least 4000); it "
+	  "can not grow", 0 },
+	{ "no-start", NULL, "only make the set", 0 },
+	DRY_RUN,
+	{ "force", NULL, "use devices although they hold something, and destroy that", 0 },
+	{},
+};
+
+static const struct example create_examples[] = {
+	{ "create backup --data /dev/sdb --spare /dev/sdc1",
+	  "A set of an empty disk and a partition of another one." },
+	{ "create home --data /dev/sda3 --adopt --spare /dev/sdc2",
+	  "Keep the file system on /dev/sda3; mount /dev/mapper/home from now on." },
+	{ "create scratch --data /dev/sdd --internal-spare 2G --dry-run",
+	  "Show what would be done with a disk that is to be its own spare." },
+	{},
+};
+
+static const struct option_spec start_options[] = {
+	{ "all", NULL, "start all sets that are complete", 0 },
+	{ "data", "DEV", "the data device, where it is not to be searched for", 0 },
+	{ "spare", "DEV", "look only at these spares (and --data), at no other device",
+	  OPTION_REPEAT },
+	{ "degraded", NULL, "start although spares are missing; blocks that live there "
+	  "return errors", 0 },
+	{},
+};
+
+static const struct example start_examples[] = {
+	{ "start backup", "Find the members of the set and make /dev/mapper/backup." },
+	{ "start backup --degraded", "The same without a spare that is lost." },
+	{},
+};
+
+static const struct option_spec stop_options[] = {
+	{ "all", NULL, "stop all sets that run", 0 },
+	{},
+};
+
+static const struct example stop_examples[] = {
+	{ "stop backup", "After its file system was unmounted." },
+	{},
+};
+
+static const struct option_spec destroy_options[] = { DEVICES, DRY_RUN, FORCE_PLAN, {} };
+
+static const struct example destroy_examples[] = {
+	{ "destroy backup --dry-run", "Name the blocks that would be lost." },
+	{},
+};
+
+static const struct option_spec device_options[] = { DEVICES, {} };
+
+static const struct example status_examples[] = {
+	{ "status", "All sets." },
+	{ "status backup --json", "One set, for a script." },
+	{},
+};
+
+static const struct example list_examples[] = {
+	{ "list", "One line for each set, running or not." },
+	{},
+};
+
+/* --- Spares ----------------------------------------------------------------------- */
+
+static const struct option_spec spare_add_options[] = {
+	DRY_RUN,
+	{ "force", NULL, "use the device although it holds something, and destroy that", 0 },
+	{},
+};
+
+static const struct example spare_add_examples[] = {
+	{ "spare add backup /dev/sde1", "More room, at once and without a restart." },
+	{ "spare add backup /dev/nvme0n1p4,tier=1", "Used when those of tier 0 are full." },
+	{},
+};
+
+static const struct option_spec spare_remove_options[] = { DRY_RUN, FORCE_PLAN, {} };
+
+static const struct example spare_remove_examples[] = {
+	{ "spare remove backup /dev/sdc1", "By device." },
+	{ "spare remove backup 2", "By its number in spare list." },
+	{},
+};
+
+static const struct example spare_list_examples[] = {
+	{ "spare list", "The spares of all sets." },
+	{},
+};
+
+/* --- Map -------------------------------------------------------------------------- */
+
+#define UNREADABLE { "unreadable", NULL, "only blocks with lost sectors", 0 }
+#define REMAPPED { "remapped", NULL, "only blocks that live on a spare", 0 }
+
+static const struct option_spec map_list_options[] = { UNREADABLE, REMAPPED, DEVICES, {} };
+
+static const struct example map_list_examples[] = {
+	{ "map list backup", "All blocks that are remapped or have lost sectors." },
+	{ "map list backup --unreadable", "What to restore from a backup." },
+	{},
+};
+
+static const struct option_spec map_export_options[] = {
+	{ "format", "FORMAT", "json (default), badblocks or ddrescue", 0 },
+	{ "output", "FILE", "write to this new file, not to standard output", 0 },
+	{ "block-size", "SIZE", "badblocks: what one number counts (1K)", 0 },
+	UNREADABLE,
+	REMAPPED,
+	{ "raw", NULL, "count from the start of the data device, not of the data", 0 },
+	DEVICES,
+	{ "force", NULL, "write over an existing file", 0 },
+	{},
+};
+
+static const struct example map_export_examples[] = {
+	{ "map export backup --format badblocks --block-size 4K --output bad.txt",
+	  "A list for \"e2fsck -l bad.txt\" or \"mke2fs -l bad.txt\"." },
+	{},
+};
+
+static const struct option_spec map_import_options[] = {
+	{ "format", "FORMAT", "auto (default), badblocks, ddrescue or json", 0 },
+	{ "as", "WHAT", "relocate (default): move the blocks to a spare while they can be "
+	  "read; unreadable: record the sectors as lost without touching the medium", 0 },
+	{ "block-size", "SIZE", "badblocks: what one number counts (1K)", 0 },
+	{ "statuses", "CHARS", "ddrescue: which areas count (*/-, or ?*/- with --as "
+	  "unreadable)", 0 },
+	{ "raw", NULL, "the list counts from the start of the data device, not of the data", 0 },
+	DEVICES,
+	DRY_RUN,
+	{ "force", NULL, "agree to sectors that read as errors; nothing is asked", 0 },
+	{},
+};
+
+static const struct example map_import_examples[] = {
+	{ "map import backup bad.txt --block-size 4K",
+	  "Move away what \"badblocks -b 4096\" has found." },
+	{ "map import rescued disk.map --as unreadable",
+	  "After ddrescue has copied a failing disk into the set: what it could not copy "
+	  "reads as an error, not as zeros." },
+	{},
+};
+
+static const struct option_spec range_options[] = {
+	{ "block", NULL, "ranges are in blocks of the set (default)", 0 },
+	{ "sector", NULL, "ranges are in sectors of 512 bytes", 0 },
+	{ "raw", NULL, "with --sector: count from the start of the data device, not of the data",
+	  0 },
+	{},
+};
+
+static const struct example map_relocate_examples[] = {
+	{ "map relocate backup 4711 5000-5099", "Two ranges of blocks." },
+	{ "map relocate backup --sector --raw 976773120+8",
+	  "Eight sectors of the data device, from a message of the kernel about it." },
+	{},
+};
+
+static const struct example map_release_examples[] = {
+	{ "map release backup 4711", "Try the data device again for this block." },
+	{},
+};
+
+/* --- Policy ----------------------------------------------------------------------- */
+
+static const struct example policy_show_examples[] = {
+	{ "policy show backup", "All values." },
+	{},
+};
+
+static const struct option_spec no_options[] = { {} };
+
+static const struct example policy_set_examples[] = {
+	{ "policy set backup retries=3 heal=spare", "Both survive a restart." },
+	{},
+};
+
+/* --- Metadata --------------------------------------------------------------------- */
+
+static const struct option_spec metadata_show_options[] = {
+	{ "frames", NULL, "list every frame that is not empty", 0 },
+	DEVICES,
+	{},
+};
+
+static const struct example metadata_show_examples[] = {
+	{ "metadata show backup", "The set as its disks describe it." },
+	{},
+};
+
+static const struct option_spec metadata_verify_options[] = {
+	DEVICES,
+	{ "backup", "FILE", "check a backup file instead", 0 },
+	{},
+};
+
+static const struct example metadata_verify_examples[] = {
+	{ "metadata verify", "Read and judge the metadata of all sets." },
+	{ "metadata verify --device disk.img --device spare.img", "Of image files." },
+	{ "metadata verify --backup backup.dmr", "Of a backup." },
+	{},
+};
+
+static const struct example metadata_backup_examples[] = {
+	{ "metadata backup backup /media/usb/backup.dmr", "To another disk, of course." },
+	{},
+};
+
+static const struct option_spec plan_options[] = { DEVICES, DRY_RUN, FORCE_PLAN, {} };
+
+static const struct example metadata_restore_examples[] = {
+	{ "metadata restore backup /media/usb/backup.dmr --dry-run",
+	  "What would change, and what would be lost." },
+	{},
+};
+
+static const struct example metadata_repair_examples[] = {
+	{ "metadata repair backup", "After metadata verify has told of damaged copies." },
+	{},
+};
+
+/* --- Doctor ----------------------------------------------------------------------- */
+
+static const struct option_spec doctor_options[] = {
+	DEVICES,
+	{ "data", "DEV", "", OPTION_HIDDEN },
+	{ "root", "DIR", "", OPTION_HIDDEN },
+	{},
+};
+
+static const struct example doctor_examples[] = {
+	{ "doctor", "Look at everything, and exit with 1 if something needs care." },
+	{},
+};
+
+/* --- The table -------------------------------------------------------------------- */
+
+const struct command commands[] = {
+	{
+		.name = "create", .args = "NAME", .min_args = 1, .max_args = 1,
+		.summary = "Make a set and start it",
+		.details =
+			"Writes the metadata of a new set and starts it, so that it can be used "
+			"as /dev/mapper/NAME. The data device gets a header, and the data begins "
+			"behind it; with --adopt it is not written to and keeps what it holds.\n\n"
+			"Devices that hold something are refused by name, devices in use always. "
+			"Sizes are in bytes, with units of 1024 (4K, 20G), or in sectors (8s).",
+		.options = create_options, .examples = create_examples, .run = cmd_create,
+	},
+	{
+		.name = "start", .args = "NAME|--all", .max_args = 1,
+		.summary = "Start a set, or all of them",
+		.details =
+			"Finds the members of the set by what is written on them and checks that "
+			"they belong together and are up to date. If not, nothing is started and "
+			"the reason is told. NAME may be the UUID of the set.",
+		.options = start_options, .examples = start_examples, .run = cmd_start,
+	},
+	{
+		.name = "stop", .args = "NAME|--all", .max_args = 1,
+		.summary = "Stop a set, or all of them",
+		.details = "The device must not be in use. Nothing is lost.",
+		.options = stop_options, .examples = stop_examples, .run = cmd_stop,
+	},
+	{
+		.name = "destroy", .args = "NAME", .min_args = 1, .max_args = 1,
+		.summary = "Take a set apart for good",
+		.details =
+			"Wipes the metadata off the members of a stopped set. The content of "
+			"blocks that live on spares is lost then; they are named, and --force is "
+			"needed.",
+		.options = destroy_options, .examples = destroy_examples, .run = cmd_destroy,
+	},
+	{
+		.name = "status", .args = "[NAME]", .max_args = 1,
+		.summary = "State, reason and next action of a set",
+		.details =
+			"A running set is asked through the module, which reads no disk. Without "
+			"NAME all sets are shown; to find those that do not run, disks are read.",
+		.options = device_options, .examples = status_examples, .run = cmd_status,
+	},
+	{
+		.name = "list", .args = "", .max_args = 0,
+		.summary = "One line for each set, running or not",
+		.options = device_options, .examples = list_examples, .run = cmd_list,
+	},
+	{
+		.name = "spare add", .args = "NAME DEV[,tier=N]", .min_args = 2, .max_args = 2,
+		.summary = "Give a set another spare",
+		.details =
+			"A running set takes it at once; it joins a stopped one at the next start.",
+		.options = spare_add_options, .examples = spare_add_examples,
+		.run = cmd_spare_add,
+	},
+	{
+		.name = "spare remove", .args = "NAME DEV|NUMBER|UUID", .min_args = 2, .max_args = 2,
+		.summary = "Move everything off a spare and take it out",
+		.details =
+			"Blocks that live there move to the other spares first. If those have no "
+			"room the spare stays, and so does everything on it.",
+		.options = spare_remove_options, .examples = spare_remove_examples,
+		.run = cmd_spare_remove,
+	},
+	{
+		.name = "spare list", .args = "[NAME]", .max_args = 1,
+		.summary = "Spares with their fill",
+		.options = device_options, .examples = spare_list_examples,
+		.run = cmd_spare_list,
+	},
+	{
+		.name = "map list", .args = "NAME", .min_args = 1, .max_args = 1,
+		.summary = "Blocks that are remapped or have lost sectors",
+		.details =
+			"Neighbours that lie side by side on the spare are one line. LOST counts "
+			"the sectors that have no content; MASK has a bit for each of them in a "
+			"block.",
+		.options = map_list_options, .examples = map_list_examples, .run = cmd_map_list,
+	},
+	{
+		.name = "map export", .args = "NAME", .min_args = 1, .max_args = 1,
+		.summary = "Write the map in a format of other tools",
+		.details =
+			"badblocks: one number per line, as badblocks(8) prints them. ddrescue: a "
+			"map file with what is chosen as \"-\" and all else as \"+\". json: ours, "
+			"which map import reads as well. Without --unreadable or --remapped both "
+			"are written.",
+		.options = map_export_options, .examples = map_export_examples,
+		.run = cmd_map_export,
+	},
+	{
+		.name = "map import", .args = "NAME FILE", .min_args = 2, .max_args = 2,
+		.summary = "Act on a list of blocks made by another tool",
+		.details =
+			"Reads the whole list and refuses it if a line is wrong or lies outside "
+			"the set. FILE may be \"-\" with --format. An import that was interrupted "
+			"is continued by the same command.",
+		.options = map_import_options, .examples = map_import_examples,
+		.run = cmd_map_import,
+	},
+	{
+		.name = "map relocate", .args = "NAME RANGE...", .min_args = 2, .max_args = -1,
+		.summary = "Move blocks to a spare while they can be read",
+		.details =
+			"A range is a number (7), first and last (7-12), or first and count (7+6). "
+			"Sectors that can not be read are recorded as lost. Interrupted, the same "
+			"command goes on: what has moved stays.",
+		.options = range_options, .examples = map_relocate_examples,
+		.run = cmd_map_relocate,
+	},
+	{
+		.name = "map release", .args = "NAME RANGE...", .min_args = 2, .max_args = -1,
+		.summary = "Move blocks back, and test lost ones again",
+		.details =
+			"A block moves back only if the data device takes it: it is written in "
+			"place and read back. Sectors of a lost block that can be read again are "
+			"believed again. Ranges are as for map relocate.",
+		.options = range_options, .examples = map_release_examples,
+		.run = cmd_map_release,
+	},
+	{
+		.name = "policy show", .args = "NAME", .min_args = 1, .max_args = 1,
+		.summary = "What the module does on errors",
+		.options = device_options, .examples = policy_show_examples,
+		.run = cmd_policy_show,
+	},
+	{
+		.name = "policy set", .args = "NAME KEY=VALUE...", .min_args = 2, .max_args = -1,
+		.summary = "Change what the module does on errors, durably",
+		.details =
+			"heal=in-place|spare: where a lost block goes when it is written; in-place "
+			"tries the data device first.\n\n"
+			"unreadable=fail|retry: whether reads of lost sectors fail at once or try "
+			"the medium.\n\n"
+			"retries=0..10: more tries of an I/O that failed.",
+		.options = no_options, .examples = policy_set_examples, .run = cmd_policy_set,
+	},
+	{
+		.name = "metadata show", .args = "[NAME]", .max_args = 1,
+		.summary = "What the disks say about a set",
+		.options = metadata_show_options, .examples = metadata_show_examples,
+		.run = cmd_metadata_show,
+	},
+	{
+		.name = "metadata verify", .args = "[NAME]", .max_args = 1,
+		.summary = "Read and judge all metadata",
+		.details = "Exits with 1 if anything is damaged or missing.",
+		.options = metadata_verify_options, .examples = metadata_verify_examples,
+		.run = cmd_metadata_verify,
+	},
+	{
+		.name = "metadata backup", .args = "NAME FILE", .min_args = 2, .max_args = 2,
+		.summary = "Copy the metadata to a file, and check it",
+		.options = device_options, .examples = metadata_backup_examples,
+		.run = cmd_metadata_backup,
+	},
+	{
+		.name = "metadata restore", .args = "NAME FILE", .min_args = 2, .max_args = 2,
+		.summary = "Put the map of a backup onto the members",
+		.details =
+			"For a stopped set whose map is damaged on all members. A map on the disks "
+			"that is newer than the backup is kept unless --force is given.",
+		.options = plan_options, .examples = metadata_restore_examples,
+		.run = cmd_metadata_restore,
+	},
+	{
+		.name = "metadata repair", .args = "NAME", .min_args = 1, .max_args = 1,
+		.summary = "Write damaged copies again from good ones",
+		.details = "For a stopped set. Needs one good copy of everything.",
+		.options = plan_options, .examples = metadata_repair_examples,
+		.run = cmd_metadata_repair,
+	},
+	{
+		.name = "doctor", .args = "[NAME]", .max_args = 1,
+		.summary = "Find what keeps sets from working, and what to do",
+		.details =
+			"Checks device-mapper, the module, Secure Boot, and all sets with their "
+			"members. Exits with 0 if nothing needs care, else with 1.",
+		.options = doctor_options, .examples = doctor_examples, .run = cmd_doctor,
+	},
+	{},
+};

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Long work: percent, rate and time left on a terminal, and a clean stop on
+ * SIGINT or SIGTERM. Whoever loops asks interrupted() between two steps, each
+ * of which leaves a consistent state; a second signal kills as usual.
+ */
+#ifndef DMREMAP_PROGRESS_H
+#define DMREMAP_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum progress_unit {
+	PROGRESS_BYTES,
+	PROGRESS_BLOCKS,
+	PROGRESS_STEPS,		/* of unlike size: no rate */
+};
+
+struct progress {
+	const char *what;
+	enum progress_unit unit;
+	bool shown;		/* on a terminal, and not with --json */
+	bool drawn;		/* something is on the line now */
+	uint64_t started, last;	/* milliseconds */
+};
+
+/* Start to catch signals and to show work called @what. */
+void progress_begin(struct progress *p, const char *what,
+		    enum progress_unit unit, bool quiet);
+
+/* Redraws at most five times a second. */
+void progress_update(struct progress *p, uint64_t done, uint64_t total);
+
+/* Clear the line. Signals act as usual again. */
+void progress_end(struct progress *p);
+
+/* True once SIGINT or SIGTERM has arrived since progress_begin(). */
+bool interrupted(void);
+
+#endif /* DMREMAP_PROGRESS_H */

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Error texts, and the one table of words for the enums of the format.
+ */
+#include "private.h"
+
+static void set_text(struct dmremap_error *err, const char *fmt, va_list args)
+{
+	if (vsnprintf(err->text, sizeof(err->text), fmt, args) < 0)
+		err->text[0] = '\0';
+}
+
+int dmri_error(struct dmremap_error *err, int code, const char *fmt, ...)
+{
+	va_list args;
+
+	if (err) {
+		va_start(args, fmt);
+		set_text(err, fmt, args);
+		va_end(args);
+	}
+	return code;
+}
+
+int dmri_error_sys(struct dmremap_error *err, int code, const char *fmt, ...)
+{
+	va_list args;
+	size_t used;
+
+	if (err) {
+		va_start(args, fmt);
+		set_text(err, fmt, args);
+		va_end(args);
+		used = strlen(err->text);
+		dmri_text(err->text + used, sizeof(err->text) - used, ": %s.",
+			  strerror(-code));
+	}
+	return code;
+}
+
+void dmri_text(char *buf, size_t size, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	if (vsnprintf(buf, size, fmt, args) < 0 && size)
+		buf[0] = '\0';
+	va_end(args);
+}
+
+void dmri_copy(char *dst, size_t size, const char *src)
+{
+	size_t n = strnlen(src, size - 1);
+
+	memmove(dst, src, n);
+	dst[n] = '\0';
+}
+
+int dmri_fault_errno(enum dmr_fault fault)
+{
+	switch (fault) {
+	case DMR_OK:
+		return 0;
+	case DMR_BAD_VERSION:
+	case DMR_BAD_FEATURE:
+		return -EPROTONOSUPPORT;
+	case DMR_BAD_SET:
+	case DMR_BAD_LOCATION:
+		return -ESTALE;
+	default:
+		return -EUCLEAN;
+	}
+}
+
+static const char *word(const char *const *words, size_t nr, unsigned int n)
+{
+	return n < nr ? words[n] : "unknown";
+}
+
+#define WORDS(name, arg, ...)					\
+const char *name(unsigned int arg)				\
+{								\
+	static const char *const words[] = { __VA_ARGS__ };	\
+								\
+	return word(words, ARRAY_SIZE(words), arg);		\
+}
+
+WORDS(dmremap_set_state_name, state, "clean", "opening", "open", "closing")
+WORDS(dmremap_member_state_name, state, "none", "active", "out", "removed")
+WORDS(dmremap_role_name, role, "none", "data", "spare")
+WORDS(dmremap_fault_name, fault, "ok", "bad-magic", "bad-csum", "bad-version",
+      "bad-feature", "bad-location", "bad-set", "bad-geometry", "bad-record",
+      "no-map", "diverged", "incomplete")
+WORDS(dmremap_heal_name, heal, "in-place", "spare")
+WORDS(dmremap_unreadable_name, unreadable, "fail", "retry")
+WORDS(dmremap_record_state_name, state, "free", "remapped", "lost", "bad-slot")
+
+const char *dmremap_fault_sentence(unsigned int fault)
+{
+	return dmr_fault_text(fault);
+}
+
+const char *dmremap_mode_name(enum dmremap_mode mode)
+{
+	static const char *const words[] = { "rw", "frozen", "inactive" };
+
+	return word(words, ARRAY_SIZE(words), mode);
+}
+
+const char *dmremap_spare_state_name(enum dmremap_spare_state state)
+{
+	static const char *const words[] = { "active", "out", "missing" };
+
+	return word(words, ARRAY_SIZE(words), state);
+}
+
+const char *dmremap_version(void)
+{
+	return DMREMAP_VERSION;
+}

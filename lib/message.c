@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Messages to an active set: moving blocks in portions, and the policy.
+ *
+ * A portion is so large that it takes about a quarter of a second, so that
+ * progress moves and stopping is quick without many flushes.
+ */
+#include <time.h>
+
+#include "private.h"
+
+#define PORTION_FIRST	32
+#define PORTION_MAX	8192
+#define PORTION_MS	250
+#define MESSAGE_SIZE	2048
+#define MESSAGE_ROOM	44	/* " <20 digits> <20 digits>" and the NUL */
+
+static u64 now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Answer: pairs of a word and a number. @word's number is added to *sum. */
+static void answer_add(const char *answer, const char *word, u64 *sum)
+{
+	char name[32];
+	unsigned long long value;
+	int n;
+
+	for (; sscanf(answer, " %31s %llu%n", name, &value, &n) == 2; answer += n)
+		if (!strcmp(name, word))
+			*sum += value;
+}
+
+static void answer_take(const char *answer, struct dmremap_result *result)
+{
+	answer_add(answer, "relocated", &result->relocated);
+	answer_add(answer, "released", &result->released);
+	answer_add(answer, "lost", &result->lost);
+	answer_add(answer, "unchanged", &result->unchanged);
+	answer_add(answer, "failed", &result->failed);
+}
+
+struct position {
+	size_t range;
+	u64 within;
+};
+
+/* Write the next ranges, up to @portion units, into @text. Returns how many. */
+static u64 next_portion(struct dmremap_ranges *ranges, struct position *pos, u64 portion,
+			char *text)
+{
+	size_t nr = dmremap_ranges_count(ranges), at = strlen(text);
+	u64 done = 0, count;
+
+	while (pos->range < nr && done < portion && at + MESSAGE_ROOM < MESSAGE_SIZE) {
+		const struct dmremap_range *range = dmremap_ranges_get(ranges, pos->range);
+
+		count = MIN(range->count - pos->within, portion - done);
+		at += snprintf(text + at, MESSAGE_SIZE - at, " %llu %llu",
+			       (unsigned long long)(range->start + pos->within),
+			       (unsigned long long)count);
+		done += count;
+		pos->within += count;
+		if (pos->within == range->count) {
+			pos->range++;
+			pos->within = 0;
+		}
+	}
+	return done;
+}
+
+static int send_ranges(const char *name, const char *verb, struct dmremap_ranges *ranges,
+		       dmremap_progress_fn progress, void *arg,
+		       struct dmremap_result *result, struct dmremap_error *err)
+{
+	u64 total = dmremap_ranges_total(ranges), done = 0, portion = PORTION_FIRST;
+	struct dmremap_result unused;
+	struct position pos = { 0 };
+	struct dmri_dm_name found;
+	int r = dmri_dm_resolve(name, &found, err);
+
+	if (!result)
+		result = &unused;
+	memset(result, 0, sizeof(*result));
+	if (r < 0)
+		return r;
+	if (progress && progress(0, total, arg))
+		return dmri_error(err, -ECANCELED, "Stopped before anything was done.");
+	while (done < total) {
+		_free_ char *answer = NULL;
+		char text[MESSAGE_SIZE];
+		u64 start = now_ms(), took, sent;
+
+		dmri_text(text, sizeof(text), "%s", verb);
+		sent = next_portion(ranges, &pos, portion, text);
+		r = dmri_dm_message(found.name, text, &answer, err);
+		if (r < 0)
+			return r;
+		answer_take(answer, result);
+		done += sent;
+		took = now_ms() - start;
+		if (took < PORTION_MS / 2)
+			portion = MIN(portion * 2, (u64)PORTION_MAX);
+		else if (took > PORTION_MS * 2)
+			portion = MAX(portion / 2, (u64)1);
+		if (progress && progress(done, total, arg) && done < total)
+			return dmri_error(err, -ECANCELED,
+					  "Stopped after %llu of %llu; what was done stays.",
+					  (unsigned long long)done, (unsigned long long)total);
+	}
+	return 0;
+}
+
+int dmremap_relocate(const char *name, struct dmremap_ranges *blocks,
+		     dmremap_progress_fn progress, void *arg,
+		     struct dmremap_result *result, struct dmremap_error *err)
+{
+	return send_ranges(name, "relocate", blocks, progress, arg, result, err);
+}
+
+int dmremap_release(const char *name, struct dmremap_ranges *blocks,
+		    dmremap_progress_fn progress, void *arg,
+		    struct dmremap_result *result, struct dmremap_error *err)
+{
+	return send_ranges(name, "release", blocks, progress, arg, result, err);
+}
+
+int dmremap_unreadable(const char *name, struct dmremap_ranges *sectors,
+		       dmremap_progress_fn progress, void *arg,
+		       struct dmremap_result *result, struct dmremap_error *err)
+{
+	return send_ranges(name, "unreadable", sectors, progress, arg, result, err);
+}
+
+int dmremap_evacuate(const char *name, unsigned int member, struct dmremap_error *err)
+{
+	struct dmri_dm_name found;
+	char text[32];
+	int r = dmri_dm_resolve(name, &found, err);
+
+	if (r < 0)
+		return r;
+	dmri_text(text, sizeof(text), "evacuate %u", member);
+	return dmri_dm_message(found.name, text, NULL, err);
+}
+
+/* --- Policy --------------------------------------------------------------- */
+
+static int word_number(const char *text, const char *(*name_of)(unsigned int), unsigned int max)
+{
+	unsigned int i;
+
+	for (i = 0; i <= max; i++)
+		if (!strcmp(text, name_of(i)))
+			return i;
+	return -EINVAL;
+}
+
+int dmremap_policy_parse(struct dmremap_policy *policy, const char *key, const char *value,
+			 struct dmremap_error *err)
+{
+	char *end;
+	long n;
+
+	if (!strcmp(key, "heal")) {
+		n = word_number(value, dmremap_heal_name, DMR_HEAL_SPARE);
+		if (n < 0)
+			return dmri_error(err, -EINVAL,
+					  "\"%.64s\" is no value of heal; use in-place or spare.",
+					  value);
+		policy->heal = n;
+	} else if (!strcmp(key, "unreadable")) {
+		n = word_number(value, dmremap_unreadable_name, DMR_UNREADABLE_RETRY);
+		if (n < 0)
+			return dmri_error(err, -EINVAL,
+					  "\"%.64s\" is no value of unreadable; use fail or retry.",
+					  value);
+		policy->unreadable = n;
+	} else if (!strcmp(key, "retries")) {
+		n = strtol(value, &end, 10);
+		if (*value < '0' || *value > '9' || *end || n > DMR_MAX_RETRIES)
+			return dmri_error(err, -EINVAL,
+					  "\"%.64s\" is no value of retries; use 0 to %d.",
+					  value, DMR_MAX_RETRIES);
+		policy->retries = n;
+	} else {
+		return dmri_error(err, -EINVAL,
+				  "There is no policy \"%.64s\"; use heal, unreadable or retries.",
+				  key);
+	}
+	return 0;
+}
+
+/* "heal in-place unreadable fail retries 1", in any order, and perhaps more. */
+static int policy_answer(const char *answer, struct dmremap_policy *policy)
+{
+	char key[32], value[32];
+	unsigned int known = 0;
+	int n;
+
+	memset(policy, 0, sizeof(*policy));
+	for (; sscanf(answer, " %31s %31s%n", key, value, &n) == 2; answer += n)
+		known += !dmremap_policy_parse(policy, key, value, NULL);
+	return known == 3 ? 0 : -EBADMSG;
+}
+
+static int policy_message(const char *name, const char *text, struct dmremap_policy *policy,
+			  struct dmremap_error *err)
+{
+	_free_ char *answer = NULL;
+	struct dmri_dm_name found;
+	int r = dmri_dm_resolve(name, &found, err);
+
+	if (!r)
+		r = dmri_dm_message(found.name, text, &answer, err);
+	if (!r && policy_answer(answer, policy) < 0)
+		r = dmri_error(err, -EBADMSG,
+			       "The policy of %s is not understood; do module and tools fit together? It is \"%.200s\".",
+			       name, answer);
+	return r;
+}
+
+int dmremap_policy_get(const char *name, struct dmremap_policy *policy,
+		       struct dmremap_error *err)
+{
+	return policy_message(name, "policy", policy, err);
+}
+
+int dmremap_policy_set(const char *name, const struct dmremap_policy *policy,
+		       struct dmremap_error *err)
+{
+	struct dmremap_policy now;
+	char text[128];
+
+	if (policy->heal > DMR_HEAL_SPARE || policy->unreadable > DMR_UNREADABLE_RETRY ||
+	    policy->retries > DMR_MAX_RETRIES)
+		return dmri_error(err, -EINVAL, "A value of the policy is out of range.");
+	dmri_text(text, sizeof(text), "policy heal %s unreadable %s retries %u",
+		  dmremap_heal_name(policy->heal), dmremap_unreadable_name(policy->unreadable),
+		  policy->retries);
+	return policy_message(name, text, &now, err);
+}

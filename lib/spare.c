@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Adding and removing spares.
+ *
+ * Adding: zero the new device's metadata, flush, write its anchors; then, if the
+ * set runs, load the table with it, and the module writes the map to it. Cut
+ * anywhere after the anchors, it joins at the next start.
+ *
+ * Removing from a running set: evacuate (the map says durably that it is out),
+ * load the table without it, wipe it. Cut after the first, it is ignored.
+ */
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "private.h"
+
+struct change {
+	struct dmremap_set *set;
+	struct dmri_new_member new;	/* add */
+	/* remove */
+	struct dmremap_member_info member;
+	u32 nr_frames;
+};
+
+static void change_release(struct dmremap_plan *plan)
+{
+	struct change *c = plan->data;
+
+	if (c)
+		dmri_dev_close(c->new.dev);
+	free(c);
+}
+
+static int change_new(struct dmremap_set *set, struct dmremap_plan **plan, struct change **c,
+		      struct dmremap_error *err)
+{
+	*c = calloc(1, sizeof(**c));
+	if (!*c || dmri_plan_new(plan) < 0) {
+		free(*c);
+		return dmri_error_sys(err, -ENOMEM, "Planning");
+	}
+	(*c)->set = set;
+	(*plan)->data = *c;
+	(*plan)->release = change_release;
+	(*plan)->info = set->info;
+	return 0;
+}
+
+/* Load the table of the running set again, changed by @edit. */
+static int reload(struct dmremap_set *set,
+		  int (*edit)(struct dmri_table *table, const void *arg), const void *arg,
+		  struct dmremap_error *err)
+{
+	_free_ struct dmri_dm_info *info = malloc(sizeof(*info));
+	struct dmri_table table;
+	char params[4096];
+	int r;
+
+	if (!info)
+		return dmri_error_sys(err, -ENOMEM, "%s", set->info.device);
+	r = dmri_dm_table(set->info.device, info, err);
+	if (r < 0)
+		return r;
+	r = dmri_table_parse(info->params, &table);
+	if (!r)
+		r = edit(&table, arg);
+	if (!r)
+		r = dmri_table_format(&table, params, sizeof(params));
+	if (r < 0)
+		return dmri_error_sys(err, r, "The table of %s can not be changed",
+				      set->info.device);
+	return dmri_dm_reload(set->info.device, info->length, params, err);
+}
+
+/* --- Add ---------------------------------------------------------------------- */
+
+static int table_append(struct dmri_table *table, const void *arg)
+{
+	const struct dmri_dev *dev = arg;
+
+	if (table->nr_spares >= DMR_MAX_MEMBERS - 1)
+		return -ENOSPC;
+	dmri_text(table->spares[table->nr_spares++], sizeof(table->spares[0]), "%u:%u",
+		  dev->major, dev->minor);
+	return 0;
+}
+
+static int add_commit(struct dmremap_plan *plan, dmremap_progress_fn progress, void *arg,
+		      struct dmremap_error *err)
+{
+	struct change *c = plan->data;
+	u64 done = 0;
+	struct dmri_dev dev;
+	int r = dmri_member_clear(&c->new, progress, arg, &done,
+				  dmri_member_clear_sectors(&c->new), err);
+
+	if (r < 0)
+		return r;
+	r = dmri_anchors_write(c->new.dev, &c->new.anchor, false);
+	if (r < 0) {
+		dmri_anchors_wipe(c->new.dev, 0, false);
+		return dmri_error_sys(err, r, "%s can not be written", c->new.dev->path);
+	}
+	if (!c->set->info.active)
+		return 0;
+	/* The kernel opens it exclusively: let go of it. */
+	dev = *c->new.dev;
+	dmri_dev_close(c->new.dev);
+	c->new.dev = NULL;
+	r = reload(c->set, table_append, &dev, err);
+	if (r < 0 && !dmri_dev_open(dev.path, DMRI_WRITE | DMRI_EXCL, &c->new.dev, NULL))
+		dmri_anchors_wipe(c->new.dev, 0, false);
+	return r;
+}
+
+static int add_checks(struct dmremap_set *set, struct dmremap_error *err)
+{
+	unsigned int i, nr = 0;
+	int r = 0;
+
+	if (!set->nr_found)
+		return dmri_error(err, -EAGAIN,
+				  "The members of %s can not be read now, so their format is not known.",
+				  set->info.name);
+	if (!set->info.loaded || !set->info.active)
+		r = dmremap_set_load(set, NULL, err);
+	if (r < 0)
+		return r;
+	if (set->info.fault && !set->info.active)
+		return dmri_error(err, set->code, "%s", set->info.reason);
+	for (i = 0; i < set->info.nr_members; i++)
+		nr += set->info.members[i].index != 0;
+	if (nr >= DMR_MAX_MEMBERS - 1)
+		return dmri_error(err, -ENOSPC,
+				  "%s has had %u spares already, removed ones included; there is no room for another.",
+				  set->info.name, nr);
+	return 0;
+}
+
+int dmremap_spare_add_plan(struct dmremap_set *set, const struct dmremap_spare *spare,
+			   unsigned int flags, struct dmremap_plan **ret,
+			   struct dmremap_error *err)
+{
+	_cleanup_(dmri_plan_freep) struct dmremap_plan *plan = NULL;
+	_free_ struct dmremap_device *d = calloc(1, sizeof(*d));
+	struct dmri_layout layout;
+	struct dmr_anchor *a;
+	struct change *c;
+	char size[32];
+	u64 need;
+	int r = d ? add_checks(set, err) : -ENOMEM;
+
+	if (!r)
+		r = change_new(set, &plan, &c, err);
+	if (r < 0)
+		return r;
+	plan->commit = add_commit;
+	r = dmri_plan_device(plan, spare->path, flags, "a spare", &c->new.dev, d, err);
+	if (r < 0)
+		return r;
+	c->new.wipe = d->holds != DMREMAP_HOLDS_NOTHING;
+	if (c->new.dev->logical > set->info.block_size)
+		return dmri_error(err, -EINVAL,
+				  "%s has logical blocks of %u bytes, larger than the blocks of the set (%u bytes).",
+				  spare->path, c->new.dev->logical, set->info.block_size);
+	a = &c->new.anchor;
+	*a = *dmri_set_anchor(set);
+	r = dmri_layout_region(0, dmri_round_down(c->new.dev->sectors, DMR_FRAME_SECTORS),
+			       set->info.nr_frames, set->info.block_size / 512,
+			       DMR_ROLE_SPARE, &layout, &need);
+	dmremap_format_size(need * 512, size, sizeof(size));
+	if (r < 0)
+		return dmri_error(err, r,
+				  "%s is too small: it has %llu sectors, at least %llu (%s) are needed.",
+				  spare->path, (unsigned long long)c->new.dev->sectors,
+				  (unsigned long long)need, size);
+	dmri_member_anchor(a, DMR_ROLE_SPARE, &layout, spare->tier);
+	dmremap_format_size(layout.payload_sectors * 512, size, sizeof(size));
+	dmri_plan_add(plan, DMREMAP_PLAN_STEP, "Make %s a spare of %s: %u blocks (%s), tier %u.",
+		      spare->path, set->info.name,
+		      dmr_slots(layout.payload_sectors, set->info.block_size / 512,
+				set->info.nr_pages), size, spare->tier);
+	dmri_plan_add(plan, DMREMAP_PLAN_STEP, set->info.active ?
+		      "Load the table of %s again; I/O pauses for a moment." :
+		      "It joins %s at its next start.",
+		      set->info.active ? set->info.device : set->info.name);
+	*ret = plan;
+	plan = NULL;
+	return 0;
+}
+
+/* --- Remove --------------------------------------------------------------------- */
+
+static int table_without(struct dmri_table *table, const void *arg)
+{
+	const struct dmremap_member_info *m = arg;
+	char devno[32];
+	unsigned int i, n = 0;
+
+	if (m->internal) {
+		table->internal = false;
+		return 0;
+	}
+	dmri_text(devno, sizeof(devno), "%u:%u", m->major, m->minor);
+	for (i = 0; i < table->nr_spares; i++)
+		if (strcmp(table->spares[i], devno))
+			memmove(table->spares[n++], table->spares[i], sizeof(table->spares[0]));
+	table->nr_spares = n;
+	return 0;
+}
+
+static int wipe_removed(const struct change *c, struct dmremap_error *err)
+{
+	const struct dmremap_member_info *m = &c->member;
+	_cleanup_(dmri_dev_closep) struct dmri_dev *dev = NULL;
+	/* The data device stays claimed by the set; the tail is ours all the same. */
+	unsigned int flags = DMRI_WRITE | (m->internal ? 0 : DMRI_EXCL);
+	int r = dmri_dev_open(m->path, flags, &dev, err);
+
+	if (r < 0)
+		return r;
+	r = dmri_anchors_wipe(dev, m->region_start, m->internal);
+	if (!r)
+		r = dmri_dev_zero(dev, m->region_start + DMR_FRAMES_SECTOR,
+				  (u64)c->nr_frames * DMR_FRAME_SECTORS);
+	if (!r)
+		r = dmri_dev_flush(dev);
+	return r < 0 ? dmri_error_sys(err, r, "%s can not be wiped", m->path) : 0;
+}
+
+static int remove_commit(struct dmremap_plan *plan, dmremap_progress_fn progress, void *arg,
+			 struct dmremap_error *err)
+{
+	struct change *c = plan->data;
+	int r = 0;
+
+	if (progress && progress(0, 0, arg))
+		return dmri_error(err, -ECANCELED, "Stopped before anything was done.");
+	if (c->set->info.active && c->member.state != DMR_MEMBER_REMOVED) {
+		r = dmremap_evacuate(c->set->info.device, c->member.index, err);
+		if (!r && c->member.present)
+			r = reload(c->set, table_without, &c->member, err);
+	}
+	if (!r && c->member.present)
+		r = wipe_removed(c, err);
+	return r;
+}
+
+static bool answers_to(const struct dmremap_member_info *m, const char *which)
+{
+	struct stat st;
+	char *end;
+	unsigned long n = strtoul(which, &end, 10);
+
+	if (*which && !*end)
+		return m->index == n && m->index != DMREMAP_NOT_JOINED;
+	if (*m->uuid && !strcasecmp(m->uuid, which))
+		return true;
+	if (!m->present)
+		return false;
+	if (!strcmp(m->path, which))
+		return true;
+	return !stat(which, &st) && S_ISBLK(st.st_mode) &&
+	       st.st_rdev == makedev(m->major, m->minor);
+}
+
+static int find_spare(const struct dmremap_set *set, const char *which,
+		      const struct dmremap_member_info **ret, struct dmremap_error *err)
+{
+	const struct dmremap_member_info *found = NULL;
+	unsigned int i, n = 0;
+
+	for (i = 0; i < set->info.nr_members; i++) {
+		const struct dmremap_member_info *m = &set->info.members[i];
+
+		if (m->role == DMR_ROLE_SPARE && answers_to(m, which)) {
+			found = m;
+			n++;
+		}
+	}
+	if (!n)
+		return dmri_error(err, -ENOENT,
+				  "%s has no spare \"%.128s\"; name it by path, number or UUID as \"dmremapctl spare list\" shows them.",
+				  set->info.name, which);
+	if (n > 1)
+		return dmri_error(err, -ENOTUNIQ,
+				  "%s has several spares on %.128s; name one by its number.",
+				  set->info.name, which);
+	*ret = found;
+	return 0;
+}
+
+int dmremap_spare_remove_plan(struct dmremap_set *set, const char *which,
+			      unsigned int flags, struct dmremap_plan **ret,
+			      struct dmremap_error *err)
+{
+	_cleanup_(dmri_plan_freep) struct dmremap_plan *plan = NULL;
+	const struct dmremap_member_info *m = NULL;
+	struct change *c;
+	bool joined;
+	int r = dmremap_set_load(set, NULL, err);
+
+	if (!r)
+		r = find_spare(set, which, &m, err);
+	if (r < 0)
+		return r;
+	joined = m->index != DMREMAP_NOT_JOINED && m->state != DMR_MEMBER_REMOVED;
+	if (joined && !set->info.active)
+		return dmri_error(err, -ENOTCONN,
+				  "Spare %u of %s can only be removed while the set is active, since its blocks must be moved. Start it first.",
+				  m->index, set->info.name);
+	if (!joined && !m->present)
+		return dmri_error(err, -ENOENT, "Spare %u of %s was removed already.", m->index,
+				  set->info.name);
+	r = change_new(set, &plan, &c, err);
+	if (r < 0)
+		return r;
+	c->member = *m;
+	c->nr_frames = set->info.nr_frames;
+	plan->commit = remove_commit;
+	if (joined)
+		dmri_plan_add(plan, DMREMAP_PLAN_STEP,
+			      "Move %u blocks off spare %u (%s) and take it out of %s for good.",
+			      m->slots_used, m->index, *m->path ? m->path : "missing",
+			      set->info.name);
+	if (m->present)
+		dmri_plan_add(plan, DMREMAP_PLAN_STEP, "Wipe the metadata off %s.", m->path);
+	*ret = plan;
+	plan = NULL;
+	return 0;
+}

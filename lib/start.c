@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Starting a set: all that can be known before is checked here, so that a
+ * refusal comes with its full reason; the module checks again and has the
+ * last word.
+ */
+#include "private.h"
+
+static const struct dmremap_start no_options;
+
+static int devno_text(const struct dmremap_member_info *m, char *buf, size_t size)
+{
+	if (!m->major && !m->minor)	/* a regular file in a test */
+		return -ENOTBLK;
+	dmri_text(buf, size, "%u:%u", m->major, m->minor);
+	return 0;
+}
+
+static int build_table(const struct dmremap_set *set, bool degraded,
+		       struct dmri_table *table)
+{
+	const struct dmremap_set_info *info = &set->info;
+	unsigned int i;
+	int r;
+
+	memset(table, 0, sizeof(*table));
+	r = devno_text(&info->members[0], table->data, sizeof(table->data));
+	for (i = 1; i < info->nr_members && !r; i++) {
+		const struct dmremap_member_info *m = &info->members[i];
+
+		if (!set->member_usable[i])
+			continue;
+		if (m->internal) {
+			table->internal = true;
+			table->internal_sector = m->region_start;
+			continue;
+		}
+		if (table->nr_spares == DMR_MAX_MEMBERS - 1)
+			return -ENOSPC;
+		r = devno_text(m, table->spares[table->nr_spares++], sizeof(table->spares[0]));
+	}
+	table->data_offset = info->data_offset;
+	dmri_copy(table->set_uuid, sizeof(table->set_uuid), info->uuid);
+	table->degraded = degraded;
+	return r;
+}
+
+/* The module needs one spare to begin with, even an empty one. */
+static bool has_spare(const struct dmremap_set *set)
+{
+	unsigned int i;
+
+	for (i = 1; i < set->info.nr_members; i++)
+		if (set->member_usable[i])
+			return true;
+	return false;
+}
+
+/* Load, and refuse what the verdict refuses. */
+static int load_startable(struct dmremap_set *set, const struct dmremap_start *start,
+			  struct dmremap_error *err)
+{
+	int r = dmremap_set_load(set, start->data, err);
+
+	if (r < 0)
+		return r;
+	switch (set->info.verdict) {
+	case DMREMAP_READY:
+		return 0;
+	case DMREMAP_DEGRADED:
+		if (start->degraded && !has_spare(set))
+			return dmri_error(err, -ENXIO,
+					  "All spares of %s are missing, and it can not run without any: attach one, or add an empty device with \"dmremapctl spare add\" and start degraded then.",
+					  set->info.name);
+		if (start->degraded)
+			return 0;
+		/* fall through */
+	case DMREMAP_REFUSED:
+		return dmri_error(err, set->code, "%s", set->info.reason);
+	case DMREMAP_ACTIVE:
+		return dmri_error(err, -EALREADY, "%s is active already%s%s.", set->info.name,
+				  *set->info.device ? " as /dev/mapper/" : "",
+				  set->info.device);
+	default:
+		return dmri_error(err, -EINVAL, "%s could not be examined.", set->info.name);
+	}
+}
+
+int dmremap_table(struct dmremap_set *set, const struct dmremap_start *start,
+		  char *buf, size_t size, struct dmremap_error *err)
+{
+	struct dmri_table table;
+	int r;
+
+	start = start ?: &no_options;
+	r = load_startable(set, start, err);
+	if (r < 0)
+		return r;
+	r = build_table(set, set->info.verdict == DMREMAP_DEGRADED, &table);
+	if (!r)
+		r = dmri_table_format(&table, buf, size);
+	return r < 0 ? dmri_error_sys(err, r, "The table of %s", set->info.name) : 0;
+}
+
+/* Is a device of the set mounted, or taken by something else? */
+static int check_unused(const struct dmremap_set *set, struct dmremap_error *err)
+{
+	unsigned int i;
+	int r = 0;
+
+	for (i = 0; i < set->info.nr_members && !r; i++) {
+		_cleanup_(dmri_dev_closep) struct dmri_dev *dev = NULL;
+
+		if (set->member_usable[i] && !set->info.members[i].internal)
+			r = dmri_dev_open(set->info.members[i].path, DMRI_EXCL, &dev, err);
+	}
+	return r;
+}
+
+int dmremap_start(struct dmremap_set *set, const struct dmremap_start *start,
+		  struct dmremap_error *err)
+{
+	char params[4096];
+	const char *name;
+	int r;
+
+	start = start ?: &no_options;
+	name = start->name ?: set->info.name;
+	r = dmremap_name_check(name, err);
+	if (!r)
+		r = dmremap_table(set, start, params, sizeof(params), err);
+	if (!r)
+		r = check_unused(set, err);
+	if (!r)
+		r = dmri_dm_activate(name, set->info.uuid, set->info.data_sectors, params, err);
+	if (r < 0)
+		return r;
+	set->info.active = true;
+	set->info.verdict = DMREMAP_ACTIVE;
+	set->code = -EALREADY;
+	dmri_copy(set->info.device, sizeof(set->info.device), name);
+	return 0;
+}

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Helpers of the scenarios and benchmarks, included by the top Makefile. They
+# know the format and the module's interface by themselves and share no code
+# with libdmremap, so that each judges the other.
+
+TOOLS := $(BUILD)/tests/tools
+TOOL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wno-sign-compare \
+	-Iinclude
+TOOL_NAMES := make-image metadata-damage power-cut
+
+.PHONY: test-tools
+test-tools: $(addprefix $(TOOLS)/,$(TOOL_NAMES))
+$(addprefix $(TOOLS)/,$(TOOL_NAMES)): $(TOOLS)/%: tests/tools/%.c tests/tools/common.c \
+		tests/tools/common.h $(wildcard include/*.h) tests/tools/tools.mk
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(TOOL_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< tests/tools/common.c -lpthread

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Unit tests of libdmremap, included by the Makefile at the top.
+#
+#   check-unit         build and run all; one line per program
+#   check-unit-asan    the same with the address and undefined sanitizers
+#
+# Each test-x.c is a program. They need neither root nor device-mapper: regular
+# files stand in for devices, and what would reach the kernel is wrapped.
+
+UNIT_SRCS := $(sort $(wildcard tests/unit/test-*.c))
+UNIT_NAMES := $(UNIT_SRCS:tests/unit/%.c=%)
+UNIT_DIR := build/tests/unit
+UNIT_ASAN_DIR := build/tests/unit-asan
+UNIT_PKGS := cmocka
+UNIT_CFLAGS := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O1 -g $(LIB_WARN) \
+	-Wno-missing-declarations -Iinclude -Ilib -Itests/unit
+UNIT_ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer
+UNIT_WRAP := -Wl,--wrap=dmri_dev_write,--wrap=dmri_dev_zero,--wrap=dmri_dm_message \
+	-Wl,--wrap=dmri_dm_resolve,--wrap=dmri_dm_status,--wrap=dmri_dm_table
+UNIT_LIBS = $(LIB_PKG_LIBS) $(shell $(PKG_CONFIG) --libs $(UNIT_PKGS))
+
+.PHONY: unit check-unit check-unit-asan unit-clean
+
+unit: $(UNIT_NAMES:%=$(UNIT_DIR)/%)
+
+$(UNIT_DIR)/%.o: tests/unit/%.c tests/unit/unit.mk
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(UNIT_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(UNIT_DIR)/test-%: $(UNIT_DIR)/test-%.o $(UNIT_DIR)/fixture.o $(LIB_A)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(UNIT_WRAP) -o $@ $^ $(UNIT_LIBS)
+
+$(UNIT_ASAN_DIR)/%.o: tests/unit/%.c tests/unit/unit.mk
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(UNIT_CFLAGS) $(CFLAGS) $(UNIT_ASAN) -MMD -MP -c $< -o $@
+
+$(UNIT_ASAN_DIR)/lib/%.o: lib/%.c tests/unit/unit.mk
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LIB_BUILD_CFLAGS) $(CFLAGS) $(UNIT_ASAN) -MMD -MP -c $< -o $@
+
+$(UNIT_ASAN_DIR)/test-%: $(UNIT_ASAN_DIR)/test-%.o $(UNIT_ASAN_DIR)/fixture.o \
+		$(LIB_SRCS:lib/%.c=$(UNIT_ASAN_DIR)/lib/%.o)
+	$(Q)$(CC) $(CFLAGS) $(UNIT_ASAN) $(LDFLAGS) $(UNIT_WRAP) -o $@ $^ $(UNIT_LIBS)
+
+.PRECIOUS: $(UNIT_DIR)/%.o $(UNIT_ASAN_DIR)/%.o $(UNIT_ASAN_DIR)/lib/%.o
+
+check-unit: $(UNIT_NAMES:%=$(UNIT_DIR)/%)
+	@tests/unit/run $^
+
+check-unit-asan: $(UNIT_NAMES:%=$(UNIT_ASAN_DIR)/%)
+	@tests/unit/run $^
+
+unit-clean:
+	rm -rf $(UNIT_DIR) $(UNIT_ASAN_DIR)
+
+-include $(wildcard $(UNIT_DIR)/*.d $(UNIT_ASAN_DIR)/*.d $(UNIT_ASAN_DIR)/lib/*.d)
