@@ -7,21 +7,26 @@ set -uo pipefail
 export PATH=/src/build/bin:$PATH COLUMNS=80
 cd /dev/vm || exit 1
 
-headline() { printf '\n\033[1m── %s\033[0m\n' "$*"; }
+bold='' blue='' green='' red='' plain=''
+if [[ ${COLOR:-} ]]; then
+	bold=$'\e[1m' blue=$'\e[1;34m' green=$'\e[32m' red=$'\e[31m' plain=$'\e[0m'
+fi
+
+headline() { printf '\n%s\n' "$bold── $*$plain"; }
 say() { printf '%s\n' "$*"; }
 
 # Run a command as it would be typed. Its status is kept in $status.
 show() {
-	printf '\033[1;34m# %s\033[0m\n' "$*"
+	printf '%s\n' "$blue# $*$plain"
 	eval "$*" 2>&1
 	status=$?
 }
 
 claim() { # TEXT COMMAND...
 	if "${@:2}"; then
-		printf '\033[32m✓ %s\033[0m\n' "$1"
+		printf '%s\n' "$green✓ $1$plain"
 	else
-		printf '\033[31m✗ not so: %s\033[0m\n' "$1"
+		printf '%s\n' "$red✗ not so: $1$plain"
 		exit 1
 	fi
 }
