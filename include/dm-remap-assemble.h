@@ -262,6 +262,34 @@ dmr_root_check(const struct dmr_root *r, __u32 nr_pages, struct dmr_bounds *b)
 	return DMR_OK;
 }
 
+/* --- Who still belongs ------------------------------------------------------ */
+
+/*
+ * A member that took part until the end holds the last commit (@gen), or, if power
+ * went during it, the one before. Since every start and every stop make two
+ * commits, an older copy of a member is always further behind. @newest: the newest
+ * frame on the member.
+ */
+static inline int dmr_member_current(__u64 newest, __u64 gen)
+{
+	return newest + 1 >= gen;
+}
+
+/*
+ * Is this the member that left, as it was when it left, or one commit before? Or
+ * was it being written the map anew when power went, while nothing used the set?
+ * @session: of its newest frame.
+ */
+static inline int dmr_member_returns(const struct dmr_member *d, __u64 newest, __u64 session)
+{
+	__u64 out = le64_to_cpu(d->out_gen);
+
+	if (d->join_session && session == le64_to_cpu(d->join_session))
+		return 1;
+	return newest + 1 == out ||
+	       (newest == out && session == le64_to_cpu(d->out_session));
+}
+
 /* --- Choosing among versions -------------------------------------------- */
 
 /* The two newest versions of a page; gen 0: none. */
@@ -328,7 +356,8 @@ dmr_assembly_add(struct dmr_assembly *a, const struct dmr_frame_header *h)
  * Judge what was added. The newest version of each page is the map if the
  * digest says that all commits are there; or if it says that all but the last
  * are, for then the last was cut short before anything that needed it was
- * acknowledged, and each page of it stands for itself.
+ * acknowledged, and each page of it stands for itself. A commit whose
+ * digest_before fits nothing is only believed whole.
  */
 static inline enum dmr_fault dmr_assembly_finish(struct dmr_assembly *a)
 {

@@ -13,6 +13,9 @@
  *	64 KiB frames: nr_frames blocks of 4 KiB, written only by commits
  *	payload_start: the data (data device) or the slots (spare)
  *
+ * A spare in the tail of the data device has its region in front of the device's
+ * last whole 4 KiB block, which repeats its anchor copy 0, so that it is found.
+ *
  * The map is an array of records, cut into pages. Page 0 is the root (members,
  * state, policy), every other page holds DMR_PAGE_RECORDS records. A commit
  * writes each changed page to two free frames on every member, and only when
@@ -269,6 +272,7 @@ struct dmr_root {
 	__u8 reserved[DMR_PAGE_PAYLOAD - 64 - 64 - 640 - 64 * DMR_MAX_MEMBERS];
 };
 
+#ifndef __cplusplus
 _Static_assert(sizeof(struct dmr_anchor) == DMR_FRAME_SIZE, "anchor size");
 _Static_assert(sizeof(struct dmr_frame_header) == DMR_FRAME_HEADER_SIZE, "header size");
 _Static_assert(sizeof(struct dmr_record) == DMR_RECORD_SIZE, "record size");
@@ -277,6 +281,7 @@ _Static_assert(sizeof(struct dmr_member) == 64, "member size");
 _Static_assert(sizeof(struct dmr_policy) == 64, "policy size");
 _Static_assert(sizeof(struct dmr_identity) == 640, "identity size");
 _Static_assert(sizeof(struct dmr_root) == DMR_FRAME_SIZE, "root size");
+#endif
 
 /*
  * The digest of a set is the sum, modulo 2^64, of dmr_page_digest() over all

@@ -439,30 +439,6 @@ static struct found *find_device(struct load *l, const u8 *uuid)
 	return NULL;
 }
 
-/*
- * A member that took part until the end holds the last commit, or, if power went
- * during it, the one before. Since every start and every stop make two commits,
- * an older copy of a member is always further behind.
- */
-static bool is_current(const struct load *l, const struct found *f)
-{
-	return f->newest + 1 >= l->assembly.gen;
-}
-
-/*
- * Is this the device that left, as it was when it left, or one commit before? Or
- * was it being written the map anew when power went, while nothing used the set?
- */
-static bool is_returning(const struct dmr_member *d, const struct found *f)
-{
-	u64 out = le64_to_cpu(d->out_gen), session = f->newest_session;
-
-	if (d->join_session && session == le64_to_cpu(d->join_session))
-		return true;
-	return f->newest + 1 == out ||
-	       (f->newest == out && session == le64_to_cpu(d->out_session));
-}
-
 static int match_member(struct load *l, unsigned int i)
 {
 	struct remap_set *set = l->set;
@@ -503,9 +479,9 @@ static int match_member(struct load *l, unsigned int i)
 		refuse(set, "%pg: %s", f->bdev, dmr_fault_text(DMR_BAD_GEOMETRY));
 		return -EUCLEAN;
 	}
-	if (state == DMR_MEMBER_ACTIVE && is_current(l, f))
+	if (state == DMR_MEMBER_ACTIVE && dmr_member_current(f->newest, l->assembly.gen))
 		return attach(l, m, f, MEMBER_ACTIVE);
-	if (state == DMR_MEMBER_OUT && is_returning(d, f))
+	if (state == DMR_MEMBER_OUT && dmr_member_returns(d, f->newest, f->newest_session))
 		return attach(l, m, f, MEMBER_JOINING);
 	if (state == DMR_MEMBER_OUT && !i && set->degraded_ok)
 		return attach(l, m, f, MEMBER_OUT);

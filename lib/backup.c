@@ -144,7 +144,8 @@ static int read_anchors(struct dmri_backup *b, const char *path,
 			return damaged(path, err, "an anchor in it is not valid");
 		b->anchors[i] = *a;
 	}
-	dmri_copy(b->info.name, sizeof(b->info.name), b->anchors[0].label);
+	dmri_copy_text(b->info.name, sizeof(b->info.name), b->anchors[0].label,
+		       sizeof(b->anchors[0].label));
 	return 0;
 }
 

@@ -10,7 +10,6 @@
 #include "create.h"
 
 #define DEFAULT_RECORDS	4000
-#define MAX_BLOCKS	0xfffffffeULL	/* the module counts blocks in 32 bits */
 
 static void creation_free(struct creation *c)
 {
@@ -344,9 +343,9 @@ static int lay_out_data(struct creation *c, const struct dmremap_create *q,
 				  c->data->logical, c->data->path);
 	if (q->data_sectors)
 		length = q->data_sectors;
-	if (length / c->block_sectors > MAX_BLOCKS)
+	if (length / c->block_sectors >= DMR_MAX_BLOCKS)
 		return dmri_error(err, -EFBIG,
-				  "%s has more than 2^32 blocks of %u bytes; use a larger --block-size.",
+				  "%s has more than 2^44 blocks of %u bytes; use a larger --block-size.",
 				  c->data->path, c->block_sectors * 512);
 	c->root.data_offset = cpu_to_le64(start);
 	c->root.data_sectors = cpu_to_le64(length);

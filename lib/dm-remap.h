@@ -56,9 +56,12 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#include "dm-remap-format.h"
-
 #ifdef __cplusplus
+#define _Static_assert static_assert
+#endif
+#include "dm-remap-format.h"
+#ifdef __cplusplus
+#undef _Static_assert
 extern "C" {
 #endif
 

@@ -56,6 +56,35 @@ void dmri_copy(char *dst, size_t size, const char *src)
 	dst[n] = '\0';
 }
 
+/* Length of the valid UTF-8 sequence at @p, or 0. */
+static size_t utf8_length(const unsigned char *p)
+{
+	size_t n = *p < 0x80 ? 1 : (*p & 0xe0) == 0xc0 ? 2 : (*p & 0xf0) == 0xe0 ? 3 :
+		   (*p & 0xf8) == 0xf0 ? 4 : 0, i;
+
+	if (*p < 0x20 || *p == 0x7f || *p == 0xc0 || *p == 0xc1)
+		return 0;
+	for (i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
+void dmri_copy_text(char *dst, size_t size, const char *src, size_t src_size)
+{
+	unsigned char *p;
+	size_t n;
+
+	dmri_copy(dst, MIN(size, src_size + 1), src);
+	for (p = (unsigned char *)dst; *p; p += n) {
+		n = utf8_length(p);
+		if (!n) {
+			*p = '?';
+			n = 1;
+		}
+	}
+}
+
 int dmri_fault_errno(enum dmr_fault fault)
 {
 	switch (fault) {

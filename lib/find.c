@@ -68,13 +68,27 @@ static bool fingerprint_fits(const struct dmr_root *root, struct dmri_dev *dev)
 
 static void describe(const struct dmr_identity *id, char *buf, size_t size)
 {
-	char sectors[32];
+	const struct {
+		const char *name, *value;
+	} parts[] = {
+		{ "serial", id->serial },
+		{ "WWN", id->wwn },
+		{ "PARTUUID", id->partuuid },
+		{ "last seen as", id->path },
+	};
+	char value[64];
+	unsigned int i;
+	size_t at;
 
-	dmremap_format_size(le64_to_cpu(id->device_sectors) * 512, sectors, sizeof(sectors));
-	dmri_text(buf, size, "size %s%s%.60s%s%.60s%s%.60s%s%.60s", sectors,
-		  *id->serial ? ", serial " : "", id->serial, *id->wwn ? ", WWN " : "", id->wwn,
-		  *id->partuuid ? ", PARTUUID " : "", id->partuuid,
-		  *id->path ? ", last seen as " : "", id->path);
+	dmremap_format_size(le64_to_cpu(id->device_sectors) * 512, value, sizeof(value));
+	dmri_text(buf, size, "size %s", value);
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		if (!*parts[i].value)
+			continue;
+		dmri_copy_text(value, sizeof(value), parts[i].value, DMR_ID_SIZE);
+		at = strlen(buf);
+		dmri_text(buf + at, size - at, ", %s %s", parts[i].name, value);
+	}
 }
 
 /* The device is named by a person: it must not be provably another one. */
@@ -170,7 +184,7 @@ int dmri_find_data(const struct dmr_root *root, const char *explicit_path,
 		r = dmri_dev_open(path, 0, &dev, err);
 		goto out;
 	}
-	dmri_copy(path, sizeof(path), id->path);
+	dmri_copy_text(path, sizeof(path), id->path, sizeof(id->path));
 	if (!*path || dmri_dev_open(path, 0, &dev, NULL) < 0 ||
 	    dev->sectors != le64_to_cpu(id->device_sectors))
 		return dmri_error(err, -ENXIO,

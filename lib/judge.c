@@ -100,22 +100,6 @@ static int find_uuid(const struct dmremap_set *set, const uint8_t uuid[16])
 	return -1;
 }
 
-/* The same two rules as in the module's load.c. */
-static bool is_current(const struct dmri_image *image, const struct dmri_source *s)
-{
-	return s->gen + 1 >= image->assembly.gen;
-}
-
-static bool is_returning(const struct dmr_member *d, const struct dmri_source *s)
-{
-	u64 out = le64_to_cpu(d->out_gen);
-
-	if (d->join_session && s->gen_session == le64_to_cpu(d->join_session))
-		return true;
-	return s->gen + 1 == out ||
-	       (s->gen == out && s->gen_session == le64_to_cpu(d->out_session));
-}
-
 static void judge_missing(struct dmremap_set *set, struct dmremap_member_info *m)
 {
 	dmri_text(m->reason, sizeof(m->reason), "not found");
@@ -187,8 +171,8 @@ static void judge_member(struct dmremap_set *set, unsigned int index,
 			m->reason);
 		return;
 	}
-	if ((m->state == DMR_MEMBER_ACTIVE && is_current(image, s)) ||
-	    (m->state == DMR_MEMBER_OUT && is_returning(d, s)))
+	if ((m->state == DMR_MEMBER_ACTIVE && dmr_member_current(s->gen, image->assembly.gen)) ||
+	    (m->state == DMR_MEMBER_OUT && dmr_member_returns(d, s->gen, s->gen_session)))
 		set->member_usable[n] = true;
 	else
 		judge_stale(set, m, image);
@@ -206,7 +190,8 @@ static void judge_adopted(struct dmremap_set *set, struct dmri_dev *data,
 	m->no_metadata = true;
 	m->state = DMR_MEMBER_ACTIVE;
 	m->payload_sectors = set->info.data_sectors;
-	dmri_copy(m->path, sizeof(m->path), image->root.identity.path);
+	dmri_copy_text(m->path, sizeof(m->path), image->root.identity.path,
+		       sizeof(image->root.identity.path));
 	if (!data) {
 		dmri_text(m->reason, sizeof(m->reason), "not found");
 		verdict(set, DMREMAP_REFUSED, -ENXIO, "%s", data_missing);
@@ -301,9 +286,12 @@ static void fill_map(struct dmremap_set *set, const struct dmri_image *image)
 	info->remapped = image->remapped;
 	info->lost = image->lost;
 	dmri_policy_get(&root->policy, &info->policy);
-	dmri_copy(info->data_serial, sizeof(info->data_serial), root->identity.serial);
-	dmri_copy(info->data_wwn, sizeof(info->data_wwn), root->identity.wwn);
-	dmri_copy(info->data_partuuid, sizeof(info->data_partuuid), root->identity.partuuid);
+	dmri_copy_text(info->data_serial, sizeof(info->data_serial), root->identity.serial,
+		       sizeof(root->identity.serial));
+	dmri_copy_text(info->data_wwn, sizeof(info->data_wwn), root->identity.wwn,
+		       sizeof(root->identity.wwn));
+	dmri_copy_text(info->data_partuuid, sizeof(info->data_partuuid), root->identity.partuuid,
+		       sizeof(root->identity.partuuid));
 }
 
 static void judge_root(struct dmremap_set *set, const struct dmri_image *image)

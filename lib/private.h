@@ -74,6 +74,11 @@ int dmri_fault_errno(enum dmr_fault fault);
 /* snprintf() whose truncation is meant. */
 void dmri_text(char *buf, size_t size, const char *fmt, ...) _printf_(3, 4);
 void dmri_copy(char *dst, size_t size, const char *src);
+/*
+ * Text off a disk, perhaps not terminated in its @src_size bytes, made fit to be
+ * shown: no control characters, valid UTF-8.
+ */
+void dmri_copy_text(char *dst, size_t size, const char *src, size_t src_size);
 
 /* --- dev.c: an open device, or a regular file in its place ---------------- */
 

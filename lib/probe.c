@@ -103,7 +103,8 @@ static int probe_blkid(struct dmri_dev *dev, struct dmremap_device *d,
 	if (*value(pr, "TYPE")) {
 		d->holds = usage_kind(value(pr, "USAGE"));
 		dmri_copy(d->holds_type, sizeof(d->holds_type), value(pr, "TYPE"));
-		dmri_copy(d->holds_label, sizeof(d->holds_label), value(pr, "LABEL"));
+		dmri_copy_text(d->holds_label, sizeof(d->holds_label), value(pr, "LABEL"),
+			       sizeof(d->holds_label));
 		dmri_copy(d->holds_uuid, sizeof(d->holds_uuid), value(pr, "UUID"));
 	} else if (*value(pr, "PTTYPE")) {
 		d->holds = DMREMAP_HOLDS_TABLE;

@@ -18,6 +18,7 @@ struct dmremap_report {
 	struct finding *findings;
 	size_t nr_findings, room, next_finding;
 	enum dmremap_severity severity;
+	bool active;
 	unsigned int at_member;
 	u32 at_frame;
 };
@@ -66,12 +67,29 @@ static void finding(struct dmremap_report *report, enum dmremap_severity severit
 		report->findings[report->nr_findings++] = (struct finding){ severity, text };
 }
 
+/*
+ * Beside a running module, members are read one after the other, and what was
+ * committed meanwhile is found on some of them only. Versions from this commit on
+ * are not missed anywhere.
+ */
+static u64 settled(const struct dmremap_report *report)
+{
+	u64 gen = UINT64_MAX;
+	unsigned int i;
+
+	for (i = 0; report->active && i < report->opened.nr; i++)
+		if (report->opened.sources[i].gen)
+			gen = MIN(gen, report->opened.sources[i].gen);
+	return gen;
+}
+
 static void count_pages(struct dmremap_report *report, unsigned int n,
 			struct dmremap_member_report *m)
 {
 	const struct dmri_image *image = report->image;
 	_free_ uint8_t *copies = calloc(image->nr_pages, 1);
 	const struct dmri_frame *frames = report->opened.sources[n].frames;
+	u64 until = settled(report);
 	u32 i;
 
 	if (!copies)
@@ -83,7 +101,7 @@ static void count_pages(struct dmremap_report *report, unsigned int n,
 		copies[frames[i].page] += copies[frames[i].page] < 2;
 	}
 	for (i = 0; i < image->nr_pages; i++) {
-		if (!image->candidates[i].gen)
+		if (!image->candidates[i].gen || image->candidates[i].gen >= until)
 			continue;
 		m->pages_missing += !copies[i];
 		m->pages_single += copies[i] == 1;
@@ -231,6 +249,7 @@ int dmremap_report_new(struct dmremap_set *set, dmremap_progress_fn progress, vo
 		return dmri_error_sys(err, r, "Examining %s", set->info.name);
 
 	report->nr_members = report->opened.nr;
+	report->active = set->info.active;
 	judge_set(report, set);
 	for (i = 0; i < report->nr_members; i++) {
 		struct dmri_found *f = &set->found[i];

@@ -117,23 +117,6 @@ static int check_members(struct restore *x, unsigned int flags, struct dmremap_p
 	return 0;
 }
 
-static int check_age(const struct restore *x, unsigned int flags, struct dmremap_plan *plan,
-		     struct dmremap_error *err)
-{
-	u64 disk = x->disk->assembly.gen, backup = x->backup->info.generation;
-
-	if (disk <= backup)
-		return 0;
-	if (!(flags & DMREMAP_FORCE))
-		return dmri_error(err, -ESTALE,
-				  "The members hold commit %llu, newer than the backup's %llu: blocks that were moved since then would be lost, and read as what they were before. Use --force if the map on disk is beyond repair (see \"metadata verify\" and \"metadata repair\").",
-				  (unsigned long long)disk, (unsigned long long)backup);
-	dmri_plan_add(plan, DMREMAP_PLAN_LOSS,
-		      "All changes of the map after commit %llu, up to %llu, are forgotten: blocks moved since then read as what they were before.",
-		      (unsigned long long)backup, (unsigned long long)disk);
-	return 0;
-}
-
 /* --- What is to be written ------------------------------------------------------ */
 
 static int content(void *arg, u32 page, void *buf)
@@ -196,6 +179,36 @@ static void make_root(struct restore *x)
 	if (x->disk->have_root && le64_to_cpu(x->disk->root.activations) >
 				  le64_to_cpu(root->activations))
 		root->activations = x->disk->root.activations;
+}
+
+/* Starting and stopping commit the root alone: what blocks it tells of is as it was. */
+static bool same_records(const struct restore *x, u32 nr)
+{
+	return !x->rewrite && nr == 1 &&
+	       !memcmp(x->disk->root.members, x->root.members, sizeof(x->root.members)) &&
+	       !memcmp(&x->disk->root.policy, &x->root.policy, sizeof(x->root.policy));
+}
+
+static int check_age(const struct restore *x, u32 nr, unsigned int flags,
+		     struct dmremap_plan *plan, struct dmremap_error *err)
+{
+	u64 disk = x->disk->assembly.gen, backup = x->backup->info.generation;
+
+	if (disk <= backup)
+		return 0;
+	if (same_records(x, nr)) {
+		dmri_plan_add(plan, DMREMAP_PLAN_NOTE,
+			      "The map on disk is newer, but holds the same records.");
+		return 0;
+	}
+	if (!(flags & DMREMAP_FORCE))
+		return dmri_error(err, -ESTALE,
+				  "The members hold commit %llu, newer than the backup's %llu: blocks that were moved since then would be lost, and read as what they were before. Use --force if the map on disk is beyond repair (see \"metadata verify\" and \"metadata repair\").",
+				  (unsigned long long)disk, (unsigned long long)backup);
+	dmri_plan_add(plan, DMREMAP_PLAN_LOSS,
+		      "All changes of the map after commit %llu, up to %llu, are forgotten: blocks moved since then read as what they were before.",
+		      (unsigned long long)backup, (unsigned long long)disk);
+	return 0;
 }
 
 static u64 digest_after(const struct restore *x, u64 session)
@@ -347,8 +360,6 @@ int dmremap_restore_plan(struct dmremap_set *set, const char *path, unsigned int
 	if (r < 0)
 		return dmri_error_sys(err, r, "Reading the map of %s", set->info.name);
 	r = check_members(x, flags, plan, err);
-	if (!r)
-		r = check_age(x, flags, plan, err);
 	if (r < 0)
 		return r;
 	x->rewrite = x->disk->fault != DMR_OK;
@@ -358,6 +369,9 @@ int dmremap_restore_plan(struct dmremap_set *set, const char *path, unsigned int
 	r = choose_pages(x, &nr);
 	if (r < 0)
 		return dmri_error_sys(err, r, "Reading the map of %s", set->info.name);
+	r = check_age(x, nr, flags, plan, err);
+	if (r < 0)
+		return r;
 	add_lines(x, nr, plan);
 	*ret = plan;
 	plan = NULL;

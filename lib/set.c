@@ -17,17 +17,9 @@ const struct dmr_anchor *dmri_set_anchor(const struct dmremap_set *set)
 	return NULL;
 }
 
-static void printable(char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = '?';
-}
-
 void dmri_set_from_anchor(struct dmremap_set_info *info, const struct dmr_anchor *a)
 {
-	dmri_copy(info->name, sizeof(info->name), a->label);
-	printable(info->name);
+	dmri_copy_text(info->name, sizeof(info->name), a->label, sizeof(a->label));
 	dmri_uuid_text(a->set_uuid, info->uuid);
 	info->data_sectors = le64_to_cpu(a->data_sectors);
 	info->block_size = le32_to_cpu(a->block_sectors) * 512;

@@ -133,6 +133,30 @@ static void newer_on_disk(void **state)
 	assert_int_equal(fx_info(&fx)->generation, 6);
 }
 
+static void opened(struct dmr_root *root)
+{
+	root->state = cpu_to_le32(DMR_SET_OPEN);
+	root->activations = cpu_to_le64(1);
+}
+
+/* Started and stopped since, with no block moved: nothing is lost. */
+static void same_records(void **state)
+{
+	struct dmremap_plan *p;
+
+	save(backup);
+	fx_commit_root(&fx, opened);
+	fx_commit_root(&fx, opened);
+	assert_int_equal(plan(backup, 0, &p), 0);
+	assert_true(fx_plan_has(p, DMREMAP_PLAN_NOTE, "same records"));
+	assert_false(fx_plan_has(p, DMREMAP_PLAN_LOSS, ""));
+	fx_commit_plan(&fx, p);
+	fx_load(&fx);
+	assert_int_equal(fx_info(&fx)->verdict, DMREMAP_READY);
+	assert_int_equal(fx_info(&fx)->generation, 6);
+	assert_int_equal(fx_info(&fx)->activations, 1);
+}
+
 static void broken_map(void **state)
 {
 	unsigned int i;
@@ -485,7 +509,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(file), TEST(damaged_file), TEST(round_trip), TEST(newer_on_disk),
-		TEST(broken_map), TEST(no_map), TEST(diverged), TEST(other_set),
+		TEST(same_records), TEST(broken_map), TEST(no_map), TEST(diverged), TEST(other_set),
 		TEST(missing_member), TEST(new_member), TEST(cut_restore),
 		TEST(cut_restore_broken), TEST(report_frames), TEST(repair_nothing),
 		TEST(repair_anchors), TEST(repair_frames), TEST(repair_hopeless),

@@ -91,6 +91,20 @@ static void names(void **state)
 	assert_int_equal(dmremap_name_check(name, NULL), -ENAMETOOLONG);
 }
 
+static void text_off_disk(void **state)
+{
+	char buf[16];
+
+	dmri_copy_text(buf, sizeof(buf), "a\nb\x1b[1m\x7f", 20);
+	assert_string_equal(buf, "a?b?[1m?");
+	dmri_copy_text(buf, sizeof(buf), "abcdef", 3);
+	assert_string_equal(buf, "abc");
+	dmri_copy_text(buf, sizeof(buf), "\xc3\xa4\xff\xe2\x82\xac\xc3", 20);
+	assert_string_equal(buf, "\xc3\xa4?\xe2\x82\xac?");
+	dmri_copy_text(buf, 3, "\xe2\x82\xac", 20);
+	assert_string_equal(buf, "??");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -99,6 +113,7 @@ int main(void)
 		cmocka_unit_test(sectors),
 		cmocka_unit_test(format),
 		cmocka_unit_test(names),
+		cmocka_unit_test(text_off_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
