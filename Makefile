@@ -15,6 +15,7 @@ all: module user
 include lib/lib.mk
 include cli/cli.mk
 include tests/unit/unit.mk
+include tests/tools/tools.mk
 
 # The module is built in a copy, so that several kernels can be built for side
 # by side and the sources stay clean.

@@ -122,6 +122,22 @@ static void assess_spares(const struct dmremap_status *s, struct assessment *a)
 	}
 }
 
+static void assess_header(const struct dmremap_status *s, struct assessment *a)
+{
+	struct finding *f;
+
+	for (unsigned int i = 0; i < s->nr_counters; i++) {
+		if (strcmp(s->counters[i].name, "header_out") || !s->counters[i].value)
+			continue;
+		f = add(a, HEALTH_WARNING, "header-out");
+		reason(f,
+		       "The header of the data device can no longer be written; the map is kept on the spares only.");
+		action(f, "Back the map up (" PROGRAM
+		       " metadata backup %s FILE), keep the spares attached, and replace the data device soon; until then the set may start with --degraded only.",
+		       s->name);
+	}
+}
+
 static void assess_room(const struct dmremap_status *s, struct assessment *a)
 {
 	struct finding *f;
@@ -181,6 +197,7 @@ void assess_active(const struct dmremap_status *s, struct assessment *a)
 		action(f, "Check its cable, power and controller, and the kernel log.");
 	}
 	assess_spares(s, a);
+	assess_header(s, a);
 	assess_room(s, a);
 	if (s->lost) {
 		f = add(a, HEALTH_WARNING, "unreadable");
@@ -202,12 +219,12 @@ void assess_active(const struct dmremap_status *s, struct assessment *a)
 	}
 }
 
-static bool has_spare(const struct dmremap_set_info *info)
+static bool is_complete(const struct dmremap_set_info *info)
 {
-	for (unsigned int i = 1; i < info->nr_members; i++)
-		if (is_member(&info->members[i]) && info->members[i].present)
-			return true;
-	return false;
+	for (unsigned int i = 0; i < info->nr_members; i++)
+		if (is_member(&info->members[i]) && !info->members[i].present)
+			return false;
+	return true;
 }
 
 void assess_inactive(const struct dmremap_set_info *info, struct assessment *a)
@@ -227,14 +244,8 @@ void assess_inactive(const struct dmremap_set_info *info, struct assessment *a)
 	case DMREMAP_DEGRADED:
 		f = add(a, HEALTH_CRITICAL, "incomplete");
 		reason(f, "%s", info->reason);
-		/* The module needs a spare, even one that holds nothing yet. */
-		if (has_spare(info))
-			action(f, "Connect what is missing, or " PROGRAM " start %s --degraded",
-			       info->name);
-		else
-			action(f, "Connect what is missing; or add an empty spare (" PROGRAM
-			       " spare add %s DEV), then " PROGRAM " start %s --degraded",
-			       info->name, info->name);
+		action(f, "%s" PROGRAM " start %s --degraded",
+		       is_complete(info) ? "" : "Connect what is missing, or ", info->name);
 		break;
 	case DMREMAP_REFUSED:
 		f = add(a, HEALTH_CRITICAL, "refused");

@@ -6,8 +6,8 @@ CLI := $(BUILD)/bin/dmremapctl
 CLI_OBJECTS := $(patsubst cli/%.c,$(BUILD)/cli/%.o,$(wildcard cli/*.c))
 CLI_PACKAGES := json-c smartcols devmapper
 CLI_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Iinclude -Ilib \
-	$(shell pkg-config --cflags $(CLI_PACKAGES))
-CLI_LIBS := $(shell pkg-config --libs $(CLI_PACKAGES))
+	$(shell pkg-config --cflags $(CLI_PACKAGES) 2>/dev/null)
+CLI_LIBS := $(shell pkg-config --libs $(CLI_PACKAGES) 2>/dev/null)
 
 user: $(CLI)
 $(CLI): $(CLI_OBJECTS) $(LIB_A)

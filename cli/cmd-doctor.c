@@ -139,7 +139,7 @@ static void check_set(struct doctor *d, struct dmremap_set *set)
 		status = calloc(1, sizeof(*status));
 		if (!status)
 			abort();
-		err = dmremap_status(info->uuid, status, &error);
+		err = dmremap_status(info->device, status, &error);
 		if (err < 0) {
 			report(d, HEALTH_CRITICAL, info->name, NULL, "%s", error.text);
 		} else {

@@ -161,7 +161,7 @@ int cmd_spare_list(struct invocation *inv)
 		if (err < 0)
 			failed = fail_lib(inv, err, &error);
 		info = dmremap_set_info(set);
-		known = info->active && !dmremap_status(info->uuid, status, NULL) &&
+		known = info->active && !dmremap_status(info->device, status, NULL) &&
 			status->mode != DMREMAP_MODE_INACTIVE;
 		list_spares(g, info, known ? status : NULL);
 		if (inv->nr_args)

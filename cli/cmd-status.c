@@ -277,7 +277,7 @@ static int describe_set(struct invocation *inv, struct group *g, struct dmremap_
 	struct dmremap_error error = {};
 	int err;
 
-	err = info->active ? dmremap_status(info->uuid, status, &error) :
+	err = info->active ? dmremap_status(info->device, status, &error) :
 			     dmremap_set_load(set, NULL, &error);
 	if (err < 0)
 		return fail_lib(inv, err, &error);
@@ -391,7 +391,7 @@ int cmd_list(struct invocation *inv)
 		const struct dmremap_set_info *info = dmremap_set_info(set);
 		struct dmremap_error error = {};
 
-		err = info->active ? dmremap_status(info->uuid, status, &error) :
+		err = info->active ? dmremap_status(info->device, status, &error) :
 				     dmremap_set_load(set, NULL, &error);
 		if (err < 0)
 			failed |= fail_lib(inv, err, &error);

@@ -133,9 +133,12 @@ static void kmsg_reason(int fd, char *buf, size_t size)
 	ssize_t n;
 
 	buf[0] = '\0';
-	while (fd >= 0 && ((n = read(fd, record, sizeof(record) - 1)) > 0 || errno == EPIPE)) {
-		if (n <= 0)
+	while (fd >= 0) {
+		n = read(fd, record, sizeof(record) - 1);
+		if (n < 0 && errno == EPIPE)	/* older lines were overwritten */
 			continue;
+		if (n <= 0)
+			return;
 		record[n] = '\0';
 		text = strchr(record, ';');
 		if (!text)

@@ -15,8 +15,8 @@ INCLUDEDIR ?= $(PREFIX)/include
 PKG_CONFIG ?= pkg-config
 
 LIB_PKGS := devmapper blkid json-c uuid
-LIB_PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIB_PKGS))
-LIB_PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(LIB_PKGS))
+LIB_PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIB_PKGS) 2>/dev/null)
+LIB_PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(LIB_PKGS) 2>/dev/null)
 
 LIB_SRCS := $(sort $(wildcard lib/*.c))
 LIB_OBJS := $(LIB_SRCS:lib/%.c=$(LIB_DIR)/%.o)

@@ -35,13 +35,30 @@ static void answer_add(const char *answer, const char *word, u64 *sum)
 			*sum += value;
 }
 
-static void answer_take(const char *answer, struct dmremap_result *result)
+/* Takes the counts; a module that stopped early ends them with "error <-errno>". */
+static int answer_take(const char *answer, struct dmremap_result *result)
 {
+	const char *error = strstr(answer, " error ");
+	int code;
+
 	answer_add(answer, "relocated", &result->relocated);
 	answer_add(answer, "released", &result->released);
 	answer_add(answer, "lost", &result->lost);
 	answer_add(answer, "unchanged", &result->unchanged);
 	answer_add(answer, "failed", &result->failed);
+	if (!error)
+		return 0;
+	return sscanf(error, " error %d", &code) == 1 && code < 0 ? code : -EBADMSG;
+}
+
+static int stopped_early(struct dmremap_error *err, int r, const char *name, const char *verb)
+{
+	if (r == -ENOSPC)
+		return dmri_error(err, r,
+				  "%s: \"%s\" stopped, since no spare block or no room in the map is left; what was done stays. Add a spare (\"dmremapctl spare add\") and repeat it.",
+				  name, verb);
+	return dmri_error(err, r, "%s: \"%s\" stopped: %s; what was done stays. Repeat it to go on.",
+			  name, verb, strerror(-r));
 }
 
 struct position {
@@ -100,7 +117,9 @@ static int send_ranges(const char *name, const char *verb, struct dmremap_ranges
 		r = dmri_dm_message(found.name, text, &answer, err);
 		if (r < 0)
 			return r;
-		answer_take(answer, result);
+		r = answer_take(answer, result);
+		if (r < 0)
+			return stopped_early(err, r, found.name, verb);
 		done += sent;
 		took = now_ms() - start;
 		if (took < PORTION_MS / 2)
@@ -145,7 +164,16 @@ int dmremap_evacuate(const char *name, unsigned int member, struct dmremap_error
 	if (r < 0)
 		return r;
 	dmri_text(text, sizeof(text), "evacuate %u", member);
-	return dmri_dm_message(found.name, text, NULL, err);
+	r = dmri_dm_message(found.name, text, NULL, err);
+	if (r == -ENXIO)
+		return dmri_error(err, r,
+				  "Spare %u of %s is missing, and blocks live on it that can not be read from anywhere else. Bring it back; or write those blocks again, so that they move (\"dmremapctl map list %s\"), and repeat this.",
+				  member, found.name, found.name);
+	if (r == -ENOSPC)
+		return dmri_error(err, r,
+				  "The other spares of %s have no room for all blocks of spare %u; what has moved stays. Add a spare first (\"dmremapctl spare add\").",
+				  found.name, member);
+	return r;
 }
 
 /* --- Policy --------------------------------------------------------------- */

@@ -45,17 +45,6 @@ static int build_table(const struct dmremap_set *set, bool degraded,
 	return r;
 }
 
-/* The module needs one spare to begin with, even an empty one. */
-static bool has_spare(const struct dmremap_set *set)
-{
-	unsigned int i;
-
-	for (i = 1; i < set->info.nr_members; i++)
-		if (set->member_usable[i])
-			return true;
-	return false;
-}
-
 /* Load, and refuse what the verdict refuses. */
 static int load_startable(struct dmremap_set *set, const struct dmremap_start *start,
 			  struct dmremap_error *err)
@@ -68,10 +57,6 @@ static int load_startable(struct dmremap_set *set, const struct dmremap_start *s
 	case DMREMAP_READY:
 		return 0;
 	case DMREMAP_DEGRADED:
-		if (start->degraded && !has_spare(set))
-			return dmri_error(err, -ENXIO,
-					  "All spares of %s are missing, and it can not run without any: attach one, or add an empty device with \"dmremapctl spare add\" and start degraded then.",
-					  set->info.name);
 		if (start->degraded)
 			return 0;
 		/* fall through */

@@ -18,7 +18,7 @@ UNIT_ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer
 UNIT_WRAP := -Wl,--wrap=dmri_dev_write,--wrap=dmri_dev_zero,--wrap=dmri_dm_message \
 	-Wl,--wrap=dmri_dm_resolve,--wrap=dmri_dm_status,--wrap=dmri_dm_table
-UNIT_LIBS = $(LIB_PKG_LIBS) $(shell $(PKG_CONFIG) --libs $(UNIT_PKGS))
+UNIT_LIBS = $(LIB_PKG_LIBS) $(shell $(PKG_CONFIG) --libs $(UNIT_PKGS) 2>/dev/null)
 
 .PHONY: unit check-unit check-unit-asan unit-clean
 
