@@ -608,7 +608,8 @@ static blk_status_t erase_entry(struct remap_set *set, struct map_entry *e, stru
 	struct remap_member *data = set->members[0];
 	blk_status_t status;
 
-	if (bio_op(bio) == REQ_OP_DISCARD && (!m->bdev || !bdev_max_discard_sectors(m->bdev)))
+	if (bio_op(bio) == REQ_OP_DISCARD &&
+	    (e->state == DMR_RECORD_LOST || !m->bdev || !bdev_max_discard_sectors(m->bdev)))
 		return BLK_STS_OK;
 	if (!m->bdev)
 		return BLK_STS_OFFLINE;

@@ -422,7 +422,6 @@ static int remap_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	ti->per_io_data_size = sizeof(struct remap_bio);
 	/* Bio n flushes member n of the table: the data device, then each spare. */
 	ti->num_flush_bios = 1 + rt->nr_spares;
-	ti->flush_supported = true;
 	ti->num_discard_bios = 1;
 	ti->discards_supported = bdev_max_discard_sectors(rt->data->bdev);
 	ti->num_secure_erase_bios = 1;
@@ -526,6 +525,9 @@ static int map_entry_bio(struct remap_target *rt, struct bio *bio, struct remap_
 			return finish(bio, pb, BLK_STS_MEDIUM);
 		return leave_to_worker(set, bio, pb);
 	}
+	/* There is nothing to discard, and the medium is to be left alone. */
+	if (e->state == DMR_RECORD_LOST && bio_op(bio) == REQ_OP_DISCARD)
+		return finish(bio, pb, BLK_STS_OK);
 	if (e->state == DMR_RECORD_LOST)
 		return send_to_data(rt, bio, pb);
 	return send_to_slot(set, bio, pb, e, turn);

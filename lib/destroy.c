@@ -30,6 +30,7 @@ static int wipe_member(struct destruction *d, unsigned int i, struct dmremap_err
 {
 	struct dmri_dev *dev = d->members[i].dev;
 	u64 start = d->members[i].region_start;
+	struct dmri_anchors back;
 	int r = dmri_anchors_wipe(dev, start, d->members[i].internal);
 
 	if (!r)
@@ -37,6 +38,10 @@ static int wipe_member(struct destruction *d, unsigned int i, struct dmremap_err
 				  (u64)d->members[i].nr_frames * DMR_FRAME_SECTORS);
 	if (!r)
 		r = dmri_dev_flush(dev);
+	if (!r)
+		r = dmri_anchors_read(dev, start, &back);
+	if (!r && back.found)
+		r = -EIO;
 	return r < 0 ? dmri_error_sys(err, r, "%s can not be wiped", dev->path) : 0;
 }
 
@@ -131,6 +136,8 @@ int dmremap_destroy_plan(struct dmremap_set *set, unsigned int flags,
 	if (set->info.active)
 		return dmri_error(err, -EALREADY, "%s is active; stop it first.",
 				  set->info.device);
+	if (*set->ambiguous)
+		return dmri_error(err, -ENOTUNIQ, "%s", set->ambiguous);
 	r = dmremap_set_load(set, NULL, err);
 	if (r < 0)
 		return r;

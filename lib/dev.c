@@ -56,6 +56,8 @@ int dmri_dev_open(const char *path, unsigned int flags, struct dmri_dev **ret,
 	if (!dev)
 		return dmri_error_sys(err, -ENOMEM, "%s", path);
 	dev->fd = -1;
+	if (strlen(path) >= sizeof(dev->path))
+		return dmri_error_sys(err, -ENAMETOOLONG, "%.200s... can not be opened", path);
 	if (stat(path, &st) < 0)
 		return dmri_error_sys(err, -errno, "%s can not be opened", path);
 	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
@@ -71,6 +73,10 @@ int dmri_dev_open(const char *path, unsigned int flags, struct dmri_dev **ret,
 				  path);
 	if (dev->fd < 0)
 		return dmri_error_sys(err, -errno, "%s can not be opened", path);
+	/* Not what was looked at before, should the name have changed its meaning. */
+	if (fstat(dev->fd, &st) < 0 || dev->block != S_ISBLK(st.st_mode) ||
+	    (!dev->block && !S_ISREG(st.st_mode)))
+		return dmri_error(err, -EAGAIN, "%s changed while it was opened.", path);
 	dmri_copy(dev->path, sizeof(dev->path), path);
 	if (dev->block) {
 		dev->major = major(st.st_rdev);
@@ -85,6 +91,24 @@ int dmri_dev_open(const char *path, unsigned int flags, struct dmri_dev **ret,
 	*ret = dev;
 	dev = NULL;
 	return 0;
+}
+
+int dmri_dev_reopen(const struct dmri_dev *dev, int flags)
+{
+	int fd = open(dev->path, flags | O_CLOEXEC | O_NONBLOCK);
+	struct stat a, b;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = fstat(dev->fd, &a) < 0 || fstat(fd, &b) < 0 ? -errno : 0;
+	if (!r && (dev->block ? !S_ISBLK(b.st_mode) || a.st_rdev != b.st_rdev :
+				a.st_dev != b.st_dev || a.st_ino != b.st_ino))
+		r = -ESTALE;
+	if (!r)
+		return fd;
+	close(fd);
+	return r;
 }
 
 int dmri_dev_read(struct dmri_dev *dev, u64 sector, void *buf, size_t bytes)

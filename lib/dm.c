@@ -410,12 +410,28 @@ int dmri_dm_activate(const char *name, const char *uuid, u64 length, const char 
 	return r;
 }
 
+/*
+ * A table that was refused when it was resumed has taken the place of the old one
+ * already, and all I/O waits: put the old one back.
+ */
+static bool put_back(const char *name, const struct dmri_dm_info *old)
+{
+	if (!load(name, old->length, old->params) && !simple(DM_DEVICE_RESUME, name, true))
+		return true;
+	simple(DM_DEVICE_CLEAR, name, false);
+	return false;
+}
+
 int dmri_dm_reload(const char *name, u64 length, const char *params,
 		   struct dmremap_error *err)
 {
+	_free_ struct dmri_dm_info *old = malloc(sizeof(*old));
 	_close_ int kmsg = kmsg_open();
-	int r = load(name, length, params);
+	int r = old ? dmri_dm_table(name, old, err) : -ENOMEM;
 
+	if (r < 0)
+		return r;
+	r = load(name, length, params);
 	if (r < 0)
 		return kernel_refused(err, r, kmsg, name, "the new table was refused");
 	r = simple(DM_DEVICE_SUSPEND, name, false);
@@ -424,7 +440,15 @@ int dmri_dm_reload(const char *name, u64 length, const char *params,
 		return dmri_error_sys(err, r, "%s can not be suspended", name);
 	}
 	r = simple(DM_DEVICE_RESUME, name, true);
-	return r < 0 ? kernel_refused(err, r, kmsg, name, "the new table can not be resumed") : 0;
+	if (r < 0 && put_back(name, old))
+		return kernel_refused(err, r, kmsg, name,
+				      "the new table was refused, and the old one runs on");
+	if (r < 0) {
+		kernel_refused(err, r, kmsg, name,
+			       "neither the new table nor the old one can be resumed, and its I/O waits");
+		return -EDEADLK;
+	}
+	return 0;
 }
 
 int dmri_dm_remove(const char *name, bool deferred, struct dmremap_error *err)

@@ -25,7 +25,7 @@ static void verdict(struct dmremap_set *set, enum dmremap_verdict v, int code,
 	va_end(args);
 }
 
-static bool same_geometry(const struct dmr_anchor *a, const struct dmr_anchor *b)
+bool dmri_same_geometry(const struct dmr_anchor *a, const struct dmr_anchor *b)
 {
 	return a->nr_pages == b->nr_pages && a->nr_frames == b->nr_frames &&
 	       a->block_sectors == b->block_sectors && a->data_sectors == b->data_sectors;
@@ -39,7 +39,7 @@ static void check_anchors(struct dmremap_set *set)
 	if (*set->ambiguous)
 		verdict(set, DMREMAP_REFUSED, -ENOTUNIQ, "%s", set->ambiguous);
 	for (i = 0; i < set->nr_found; i++)
-		if (!same_geometry(&set->found[i].anchors.anchor, first))
+		if (!dmri_same_geometry(&set->found[i].anchors.anchor, first))
 			verdict(set, DMREMAP_REFUSED, -EUCLEAN,
 				"%s and %s are of one set but disagree about its sizes.",
 				set->found[0].path, set->found[i].path);

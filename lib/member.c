@@ -29,13 +29,19 @@ int dmri_member_clear(struct dmri_new_member *m, dmremap_progress_fn progress, v
 		      u64 *done, u64 total, struct dmremap_error *err)
 {
 	u64 left = dmri_member_clear_sectors(m), n;
-	u64 sector = le64_to_cpu(m->anchor.region_start);
+	u64 sector = le64_to_cpu(m->anchor.region_start), old;
 	int r;
 
 	if (m->wipe) {
-		r = dmri_wipe_signatures(m->dev->path, err);
+		r = dmri_wipe_signatures(m->dev, err);
 		if (r < 0)
 			return r;
+	}
+	/* An internal spare of an earlier set would be found again. */
+	if (!sector && !dmri_locator_read(m->dev, &old)) {
+		r = dmri_anchors_wipe(m->dev, old, true);
+		if (r < 0)
+			return dmri_error_sys(err, r, "%s can not be written", m->dev->path);
 	}
 	for (; left; left -= n, sector += n, *done += n) {
 		n = MIN(left, (u64)ZERO_STEP);

@@ -98,6 +98,11 @@ int dmri_dev_open(const char *path, unsigned int flags, struct dmri_dev **dev,
 		  struct dmremap_error *err);
 void dmri_dev_close(struct dmri_dev *dev);
 void dmri_dev_closep(struct dmri_dev **dev);
+/*
+ * A second descriptor of the same device, without direct I/O. -ESTALE if its path
+ * leads to another one by now.
+ */
+int dmri_dev_reopen(const struct dmri_dev *dev, int flags);
 /* Whole multiples of 4096 bytes at 4096-aligned places, @buf from dmri_alloc(). */
 int dmri_dev_read(struct dmri_dev *dev, u64 sector, void *buf, size_t bytes);
 int dmri_dev_write(struct dmri_dev *dev, u64 sector, const void *buf, size_t bytes);
@@ -133,7 +138,7 @@ int dmri_block_devices(struct dmri_devno **list, size_t *nr, struct dmremap_erro
 int dmri_probe_contents(struct dmri_dev *dev, struct dmremap_device *d,
 			struct dmremap_error *err);
 /* Remove all signatures that libblkid knows. */
-int dmri_wipe_signatures(const char *path, struct dmremap_error *err);
+int dmri_wipe_signatures(const struct dmri_dev *dev, struct dmremap_error *err);
 /* Sectors that the file system on @dev occupies; -ENODATA if that is unknown. */
 int dmri_filesystem_sectors(struct dmri_dev *dev, const char *type, u64 *sectors);
 
@@ -311,6 +316,10 @@ int dmri_set_judge(struct dmremap_set *set, struct dmri_opened *opened,
 /* The first found anchor: what all of them say of the set. */
 const struct dmr_anchor *dmri_set_anchor(const struct dmremap_set *set);
 void dmri_set_from_anchor(struct dmremap_set_info *info, const struct dmr_anchor *a);
+/* Do two anchors of a set agree about its sizes? */
+bool dmri_same_geometry(const struct dmr_anchor *a, const struct dmr_anchor *b);
+/* Refuse to write to a set of which a member is there twice, or of two sizes. */
+int dmri_set_writable(const struct dmremap_set *set, struct dmremap_error *err);
 void dmri_set_free(struct dmremap_set *set);
 
 /* ~CRC32C of the data's first bytes; in multiples of 4096. */
@@ -350,7 +359,10 @@ int dmri_dm_status(const char *name, struct dmri_dm_info *info, struct dmremap_e
 /* Create, load and resume; nothing is left behind on failure. */
 int dmri_dm_activate(const char *name, const char *uuid, u64 length, const char *params,
 		     struct dmremap_error *err);
-/* Load a new table and resume with it; the old one stays on failure. */
+/*
+ * Load a new table and resume with it. The old one stays on failure; -EDEADLK: it
+ * could not be resumed again, and the device is suspended.
+ */
 int dmri_dm_reload(const char *name, u64 length, const char *params,
 		   struct dmremap_error *err);
 int dmri_dm_remove(const char *name, bool deferred, struct dmremap_error *err);

@@ -79,11 +79,11 @@ static int probe_blkid(struct dmri_dev *dev, struct dmremap_device *d,
 		       struct dmremap_error *err)
 {
 	_cleanup_(probe_freep) blkid_probe pr = NULL;
-	_close_ int fd = open(dev->path, O_RDONLY | O_CLOEXEC);
+	_close_ int fd = dmri_dev_reopen(dev, O_RDONLY);
 	int r;
 
 	if (fd < 0)
-		return dmri_error_sys(err, -errno, "%s can not be opened", dev->path);
+		return dmri_error_sys(err, fd, "%s can not be opened", dev->path);
 	pr = probe_new(fd);
 	if (!pr)
 		return dmri_error(err, -EIO, "libblkid can not examine %s.", dev->path);
@@ -193,23 +193,24 @@ int dmri_probe_contents(struct dmri_dev *dev, struct dmremap_device *d,
 	return probe_blkid(dev, d, err);
 }
 
-int dmri_wipe_signatures(const char *path, struct dmremap_error *err)
+int dmri_wipe_signatures(const struct dmri_dev *dev, struct dmremap_error *err)
 {
 	_cleanup_(probe_freep) blkid_probe pr = NULL;
-	_close_ int fd = open(path, O_RDWR | O_CLOEXEC);
+	_close_ int fd = dmri_dev_reopen(dev, O_RDWR);
 	unsigned int i;
 
 	if (fd < 0)
-		return dmri_error_sys(err, -errno, "%s can not be opened", path);
+		return dmri_error_sys(err, fd, "%s can not be opened", dev->path);
 	pr = probe_new(fd);
 	if (!pr)
-		return dmri_error(err, -EIO, "libblkid can not examine %s.", path);
+		return dmri_error(err, -EIO, "libblkid can not examine %s.", dev->path);
 	for (i = 0; i < MAX_SIGNATURES && blkid_do_probe(pr) == 0; i++)
 		if (blkid_do_wipe(pr, 0) < 0)
 			return dmri_error(err, -EIO,
 					  "What %s holds can not be wiped; see \"wipefs\".",
-					  path);
-	return fsync(fd) < 0 ? dmri_error_sys(err, -errno, "%s can not be written", path) : 0;
+					  dev->path);
+	return fsync(fd) < 0 ? dmri_error_sys(err, -errno, "%s can not be written", dev->path) :
+			       0;
 }
 
 /* --- How far a file system reaches ------------------------------------------- */
@@ -219,11 +220,11 @@ int dmri_wipe_signatures(const char *path, struct dmremap_error *err)
 static int blkid_filesystem_sectors(struct dmri_dev *dev, u64 *sectors)
 {
 	_cleanup_(probe_freep) blkid_probe pr = NULL;
-	_close_ int fd = open(dev->path, O_RDONLY | O_CLOEXEC);
+	_close_ int fd = dmri_dev_reopen(dev, O_RDONLY);
 	u64 blocks, size;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	pr = probe_new(fd);
 	if (!pr)
 		return -EIO;
@@ -322,6 +323,25 @@ int dmremap_device_probe(const char *path, struct dmremap_device *d,
 	return dmri_probe_contents(dev, d, err);
 }
 
+/* No signature tells what a regular file is; one that begins with zeroes is an image. */
+static int probe_file(struct dmri_dev *dev, struct dmremap_device *d,
+		      struct dmremap_error *err)
+{
+	_free_ void *start = dmri_alloc(DMR_FRAME_SIZE);
+	int r = start ? 0 : -ENOMEM;
+
+	if (!r && dev->sectors >= DMR_FRAME_SECTORS)
+		r = dmri_dev_read(dev, 0, start, DMR_FRAME_SIZE);
+	if (r < 0)
+		return dmri_error_sys(err, r, "%s can not be read", dev->path);
+	if (dmri_is_zero(start, DMR_FRAME_SIZE))
+		return 0;
+	d->holds = DMREMAP_HOLDS_OTHER;
+	dmri_copy(d->holds_type, sizeof(d->holds_type), "unknown");
+	dmri_text(d->text, sizeof(d->text), "is a regular file that is not empty");
+	return 0;
+}
+
 int dmri_plan_device(struct dmremap_plan *plan, const char *path, unsigned int flags,
 		     const char *what, struct dmri_dev **ret,
 		     struct dmremap_device *d, struct dmremap_error *err)
@@ -337,7 +357,13 @@ int dmri_plan_device(struct dmremap_plan *plan, const char *path, unsigned int f
 	if (d->zoned)
 		return dmri_error(err, -EOPNOTSUPP,
 				  "%s is a zoned device; those can not be used.", path);
+	if (dev->logical > DMR_FRAME_SIZE)
+		return dmri_error(err, -EOPNOTSUPP,
+				  "%s has logical blocks of %u bytes; metadata needs %d or less.",
+				  path, dev->logical, DMR_FRAME_SIZE);
 	r = dmri_probe_contents(dev, d, err);
+	if (!r && !dev->block && d->holds == DMREMAP_HOLDS_NOTHING)
+		r = probe_file(dev, d, err);
 	if (r < 0)
 		return r;
 	if (d->holds == DMREMAP_HOLDS_NEWER)

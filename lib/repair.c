@@ -53,11 +53,25 @@ static int repair_anchors(struct repair *x, unsigned int n, struct dmremap_error
 	return r < 0 ? dmri_error_sys(err, r, "The anchor on %s can not be written", f->path) : 0;
 }
 
+/*
+ * When the last commit was cut short, the versions before it prove that it was:
+ * without them the set would be incomplete.
+ */
+static bool is_needed(const struct dmri_image *image, const struct dmri_frame *f)
+{
+	const struct dmr_candidate *c = &image->candidates[f->page];
+
+	return dmri_frame_is_current(image, f) ||
+	       (image->assembly.torn && f->kind == DMRI_FRAME_VALID &&
+		c->gen == image->assembly.gen && f->gen == c->prev_gen &&
+		f->session == c->prev_session);
+}
+
 static int next_free(const struct dmri_image *image, struct dmri_source *s, u32 *at)
 {
 	for (; *at < image->nr_frames; (*at)++)
 		if (s->frames[*at].kind != DMRI_FRAME_UNREADABLE &&
-		    !dmri_frame_is_current(image, &s->frames[*at]))
+		    !is_needed(image, &s->frames[*at]))
 			return 0;
 	return -ENOSPC;
 }
@@ -210,7 +224,9 @@ int dmremap_repair_plan(struct dmremap_set *set, unsigned int flags,
 		return dmri_error(err, -EALREADY,
 				  "%s is active; the module repairs what it writes. Stop it first.",
 				  set->info.device);
-	r = dmremap_set_load(set, NULL, err);
+	r = dmri_set_writable(set, err);
+	if (!r)
+		r = dmremap_set_load(set, NULL, err);
 	if (r < 0)
 		return r;
 	x = calloc(1, sizeof(*x));

@@ -347,6 +347,8 @@ int dmremap_restore_plan(struct dmremap_set *set, const char *path, unsigned int
 	if (!r)
 		r = check_identity(x, err);
 	if (!r)
+		r = dmri_set_writable(set, err);
+	if (!r)
 		r = dmremap_set_load(set, NULL, err);
 	if (!r)
 		r = dmri_set_open(set, DMRI_WRITE | DMRI_EXCL, &x->opened, err);

@@ -28,6 +28,21 @@ void dmri_set_from_anchor(struct dmremap_set_info *info, const struct dmr_anchor
 	info->created = le64_to_cpu(a->created);
 }
 
+int dmri_set_writable(const struct dmremap_set *set, struct dmremap_error *err)
+{
+	const struct dmr_anchor *first = dmri_set_anchor(set);
+	unsigned int i;
+
+	if (*set->ambiguous)
+		return dmri_error(err, -ENOTUNIQ, "%s", set->ambiguous);
+	for (i = 0; i < set->nr_found; i++)
+		if (!dmri_same_geometry(&set->found[i].anchors.anchor, first))
+			return dmri_error(err, -EUCLEAN,
+					  "%s and %s are of one set but disagree about its sizes; nothing is written to them.",
+					  set->found[0].path, set->found[i].path);
+	return 0;
+}
+
 void dmri_set_free(struct dmremap_set *set)
 {
 	if (!set)

@@ -20,6 +20,7 @@ struct change {
 	/* remove */
 	struct dmremap_member_info member;
 	u32 nr_frames;
+	bool joined;			/* the map lists it */
 };
 
 static void change_release(struct dmremap_plan *plan)
@@ -89,6 +90,7 @@ static int add_commit(struct dmremap_plan *plan, dmremap_progress_fn progress, v
 		      struct dmremap_error *err)
 {
 	struct change *c = plan->data;
+	struct dmri_anchors back;
 	u64 done = 0;
 	struct dmri_dev dev;
 	int r = dmri_member_clear(&c->new, progress, arg, &done,
@@ -97,6 +99,10 @@ static int add_commit(struct dmremap_plan *plan, dmremap_progress_fn progress, v
 	if (r < 0)
 		return r;
 	r = dmri_anchors_write(c->new.dev, &c->new.anchor, false);
+	if (!r)
+		r = dmri_anchors_read(c->new.dev, 0, &back);
+	if (!r && (back.fault[0] || back.fault[1]))
+		r = -EIO;
 	if (r < 0) {
 		dmri_anchors_wipe(c->new.dev, 0, false);
 		return dmri_error_sys(err, r, "%s can not be written", c->new.dev->path);
@@ -108,7 +114,8 @@ static int add_commit(struct dmremap_plan *plan, dmremap_progress_fn progress, v
 	dmri_dev_close(c->new.dev);
 	c->new.dev = NULL;
 	r = reload(c->set, table_append, &dev, err);
-	if (r < 0 && !dmri_dev_open(dev.path, DMRI_WRITE | DMRI_EXCL, &c->new.dev, NULL))
+	/* If nothing runs now, the map may list it already. */
+	if (r < 0 && r != -EDEADLK && !dmri_dev_open(dev.path, DMRI_WRITE | DMRI_EXCL, &c->new.dev, NULL))
 		dmri_anchors_wipe(c->new.dev, 0, false);
 	return r;
 }
@@ -193,15 +200,15 @@ int dmremap_spare_add_plan(struct dmremap_set *set, const struct dmremap_spare *
 
 static int table_without(struct dmri_table *table, const void *arg)
 {
-	const struct dmremap_member_info *m = arg;
+	const struct dmremap_spare_status *s = arg;
 	char devno[32];
 	unsigned int i, n = 0;
 
-	if (m->internal) {
+	dmri_text(devno, sizeof(devno), "%u:%u", s->major, s->minor);
+	if (!strcmp(devno, table->data)) {
 		table->internal = false;
 		return 0;
 	}
-	dmri_text(devno, sizeof(devno), "%u:%u", m->major, m->minor);
 	for (i = 0; i < table->nr_spares; i++)
 		if (strcmp(table->spares[i], devno))
 			memmove(table->spares[n++], table->spares[i], sizeof(table->spares[0]));
@@ -214,18 +221,47 @@ static int wipe_removed(const struct change *c, struct dmremap_error *err)
 	const struct dmremap_member_info *m = &c->member;
 	_cleanup_(dmri_dev_closep) struct dmri_dev *dev = NULL;
 	/* The data device stays claimed by the set; the tail is ours all the same. */
-	unsigned int flags = DMRI_WRITE | (m->internal ? 0 : DMRI_EXCL);
-	int r = dmri_dev_open(m->path, flags, &dev, err);
+	bool claimed = m->internal && c->set->info.active;
+	struct dmri_anchors a;
+	char uuid[DMREMAP_UUID_SIZE];
+	int r = dmri_dev_open(m->path, DMRI_WRITE | (claimed ? 0 : DMRI_EXCL), &dev, err);
 
 	if (r < 0)
 		return r;
-	r = dmri_anchors_wipe(dev, m->region_start, m->internal);
+	/* A name can go to another device in the meantime. */
+	r = dmri_anchors_read(dev, m->region_start, &a);
+	dmri_uuid_text(a.anchor.member_uuid, uuid);
+	if (!r && (!a.found || strcmp(uuid, m->uuid)))
+		return dmri_error(err, -ESTALE,
+				  "%s no longer carries the metadata of this spare; it was not wiped.",
+				  m->path);
+	if (!r)
+		r = dmri_anchors_wipe(dev, m->region_start, m->internal);
 	if (!r)
 		r = dmri_dev_zero(dev, m->region_start + DMR_FRAMES_SECTOR,
 				  (u64)c->nr_frames * DMR_FRAME_SECTORS);
 	if (!r)
 		r = dmri_dev_flush(dev);
 	return r < 0 ? dmri_error_sys(err, r, "%s can not be wiped", m->path) : 0;
+}
+
+/* Move everything off the spare; then, if the running table has it, take it out there. */
+static int evacuate(const struct change *c, struct dmremap_error *err)
+{
+	_free_ struct dmremap_status *status = malloc(sizeof(*status));
+	const struct dmremap_spare_status *s = NULL;
+	unsigned int i;
+	int r = status ? dmremap_status(c->set->info.device, status, err) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	for (i = 0; i < status->nr_spares; i++)
+		if (status->spares[i].member == c->member.index)
+			s = &status->spares[i];
+	r = dmremap_evacuate(c->set->info.device, c->member.index, err);
+	if (!r && s && (s->major || s->minor))
+		r = reload(c->set, table_without, s, err);
+	return r;
 }
 
 static int remove_commit(struct dmremap_plan *plan, dmremap_progress_fn progress, void *arg,
@@ -236,11 +272,8 @@ static int remove_commit(struct dmremap_plan *plan, dmremap_progress_fn progress
 
 	if (progress && progress(0, 0, arg))
 		return dmri_error(err, -ECANCELED, "Stopped before anything was done.");
-	if (c->set->info.active && c->member.state != DMR_MEMBER_REMOVED) {
-		r = dmremap_evacuate(c->set->info.device, c->member.index, err);
-		if (!r && c->member.present)
-			r = reload(c->set, table_without, &c->member, err);
-	}
+	if (c->joined)
+		r = evacuate(c, err);
 	if (!r && c->member.present)
 		r = wipe_removed(c, err);
 	return r;
@@ -290,6 +323,25 @@ static int find_spare(const struct dmremap_set *set, const char *which,
 	return 0;
 }
 
+/* Without any spare a set has no room, and an adopted one no place for its map. */
+static int check_not_last(const struct dmremap_set *set, const struct dmremap_member_info *m,
+			  struct dmremap_error *err)
+{
+	unsigned int i;
+
+	if (!m->present || m->state != DMR_MEMBER_ACTIVE)
+		return 0;
+	for (i = 1; i < set->info.nr_members; i++) {
+		const struct dmremap_member_info *other = &set->info.members[i];
+
+		if (other != m && other->present && other->state == DMR_MEMBER_ACTIVE)
+			return 0;
+	}
+	return dmri_error(err, -EINVAL,
+			  "Spare %u is the only one of %s that works. Add another first (\"dmremapctl spare add\").",
+			  m->index, set->info.name);
+}
+
 int dmremap_spare_remove_plan(struct dmremap_set *set, const char *which,
 			      unsigned int flags, struct dmremap_plan **ret,
 			      struct dmremap_error *err)
@@ -312,10 +364,13 @@ int dmremap_spare_remove_plan(struct dmremap_set *set, const char *which,
 	if (!joined && !m->present)
 		return dmri_error(err, -ENOENT, "Spare %u of %s was removed already.", m->index,
 				  set->info.name);
-	r = change_new(set, &plan, &c, err);
+	r = joined ? check_not_last(set, m, err) : dmri_set_writable(set, err);
+	if (!r)
+		r = change_new(set, &plan, &c, err);
 	if (r < 0)
 		return r;
 	c->member = *m;
+	c->joined = joined;
 	c->nr_frames = set->info.nr_frames;
 	plan->commit = remove_commit;
 	if (joined)

@@ -92,12 +92,12 @@ test_all_writes_fail() {
 test_breaker_events() {
 	breakable_set
 	write_sectors $dev 0 64 1
-	need watch_events set
+	watch_events set
 	dm_swap lower "$(error_table "$disk")"
 	write_sectors $dev 0 8 2 >/dev/null || true
 	check "R4: dmsetup wait returns when the breaker opens" wait_until 5 event_came
 	need is_open
-	need watch_events set
+	watch_events set
 	dm_swap lower "$works"
 	check "R4: and when it closes, with no I/O" wait_until 5 event_came
 	check "R4: it is closed" is_closed

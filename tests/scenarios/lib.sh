@@ -8,7 +8,7 @@
 
 TMP=/tmp/scenario
 mkdir -p "$TMP"
-KEEP_LOG=15 # lines of the kernel's log to show with a failure
+KEEP_LOG=30 # lines of the kernel's log to show with the first failure
 FAILED=0 CHECKS=0
 ended=
 
@@ -19,13 +19,19 @@ passed() { # WHAT
 	echo "ok - $1"
 }
 
+# The kernel's log since this test began. Read to the end, because a pipe that
+# is closed early ends the test.
+test_log() {
+	dmesg --notime | awk '/^scenario: / { n = 0 } { line[n++] = $0 }
+		END { for (i = 0; i < n; i++) print line[i] }'
+}
+
 failed() { # WHAT [LINE...]
 	FAILED=$((FAILED + 1)) CHECKS=$((CHECKS + 1))
 	echo "not ok - $1"
 	shift
 	(($# == 0)) || printf '%s\n' "$@" | sed 's/^/# /'
-	dmesg --notime | tac | sed '/^scenario: /q' | tac | tail -n "$KEEP_LOG" |
-		sed 's/^/# kernel: /'
+	((FAILED > 1)) || test_log | tail -n "$KEEP_LOG" | sed 's/^/# kernel: /'
 }
 
 # "ok" if the command succeeds; else its output is the reason.
@@ -136,7 +142,7 @@ wait_until() { # SECONDS COMMAND [ARG...]
 
 # Does the kernel's log of this test have such a line?
 log_has() { # REGEX
-	dmesg --notime | tac | sed '/^scenario: /q' | grep -Eq -- "$1"
+	test_log | grep -E -- "$1" >/dev/null
 }
 
 # --- Disks -------------------------------------------------------------------
@@ -164,9 +170,13 @@ null_disk() { # VARIABLE MEGABYTES [ATTRIBUTE=VALUE...]
 }
 
 # Sectors of a null_blk that fail for reads and writes (EIO), and do no longer.
-# A null_blk keeps up to 512 such ranges.
+# A null_blk keeps up to 512 ranges, of up to 512 sectors; told of a longer one
+# some kernels lose their way in the list.
 bad() { # DISK FIRST [LAST]
-	echo "+$2-${3:-$2}" >"$NULLB/${1##*/}/badblocks"
+	local first=$2 last=${3:-$2}
+	for (( ; first <= last; first += 512)); do
+		echo "+$first-$((last < first + 511 ? last : first + 511))"
+	done >"$NULLB/${1##*/}/badblocks"
 }
 
 good() { # DISK FIRST [LAST]
@@ -312,40 +322,32 @@ spare() { # NAME NUMBER
 	echo "none"
 }
 
-# The map in one line: "BLOCK:MEMBER:SLOT:INVALID ..."
-map() { # NAME
-	local next=0 line words entries=()
+# The map, BLOCK:MEMBER:SLOT:INVALID on lines, or in one line.
+map_lines() { # NAME
+	local next=0 answer last
 	while [[ $next ]]; do
-		line=$(dmsetup message "$1" 0 map "$next")
+		answer=$(dmsetup message "$1" 0 map "$next")
+		last=${answer##*$'\n'}
+		answer=${answer%"$last"}
+		echo -n "${answer// /:}"
 		next=
-		while read -r -a words; do
-			case ${words[0]} in
-			end) ;;
-			next) next=${words[1]} ;;
-			*) entries+=("$(IFS=:; echo "${words[*]}")") ;;
-			esac
-		done <<<"$line"
+		[[ $last == end ]] || next=${last#next }
 	done
-	echo "${entries[*]}"
+}
+
+map() { # NAME
+	local answer
+	answer=$(map_lines "$1")
+	echo "${answer//$'\n'/ }"
 }
 
 # Blocks that live on a spare, and blocks with lost sectors as BLOCK:MASK.
 map_remapped() { # NAME
-	local entry words found=()
-	for entry in $(map "$1"); do
-		IFS=: read -r -a words <<<"$entry"
-		[[ ${words[1]} == 0 ]] || found+=("${words[0]}")
-	done
-	echo "${found[*]}"
+	map_lines "$1" | awk -F: '$2 { printf "%s%s", n++ ? " " : "", $1 }'
 }
 
 map_lost() { # NAME
-	local entry words found=()
-	for entry in $(map "$1"); do
-		IFS=: read -r -a words <<<"$entry"
-		[[ ${words[3]} == 0 ]] || found+=("${words[0]}:${words[3]}")
-	done
-	echo "${found[*]}"
+	map_lines "$1" | awk -F: '$4 != "0" { printf "%s%s:%s", n++ ? " " : "", $1, $4 }'
 }
 
 message() { # NAME WORD...
@@ -447,7 +449,7 @@ watch_events() { # NAME
 	local number
 	number=$(dmsetup info -c --noheadings -o events "$1")
 	rm -f "$TMP/event"
-	(! dmsetup wait "$1" "$number" 2>"$TMP/event.log" || : >"$TMP/event") &
+	(! dmsetup wait "$1" "$number" || : >"$TMP/event") >"$TMP/event.log" 2>&1 &
 	sleep 0.5
 	! event_came
 }

@@ -81,21 +81,29 @@ test_retries() {
 	check_like "the policy is kept" "$(message set policy)" "*retries 3*"
 }
 
-# WRITE SAME on lost and on healthy blocks.
+# WRITE SAME on lost and on healthy blocks; both disks have it.
 test_write_zeroes() {
-	medium_set lbpws=1 lbpws10=1
-	check_that "R9: the set has write zeroes" \
+	local path
+	medium_set add_host=2 per_host_store=1
+	unmake_set set
+	for path in /sys/bus/pseudo/drivers/scsi_debug/adapter*/host*/target*/*/block/*; do
+		[[ ${path##*/} == "${disk##*/}" ]] || spare=/dev/${path##*/}
+	done
+	need test "$spare" != "$disk"
+	make_set set "$disk" "$spare"
+	write_sectors $dev $((at - 12)) 40 1
+	check_that "R9: the set has write zeroes as its disks do" \
 		"$(queue $dev write_zeroes_max_bytes)" "> 0"
 	broken
 	need_is "$(sectors $dev $at 10)" "$at-$((at + 9)):ENODATA"
 	check "R9: blkdiscard -z over lost blocks succeeds" \
-		blkdiscard -z -o $(((at - 4) * 512)) -l $((16 * 512)) $dev
+		blkdiscard -f -z -o $(((at - 4) * 512)) -l $((16 * 512)) $dev
 	check_is "R1: zeros are read there" "$(sectors $dev $((at - 12)) 40)" \
 		"$((at - 12))-$((at - 5)):1 $((at - 4))-$((at + 11)):zero $((at + 12))-$((at + 27)):1"
 	check_is "R3: from a spare" "$(map_remapped set)" "$((at / 8)) $((at / 8 + 1))"
-	write_sectors $dev $at 4 4
+	write_sectors $dev $((at - 4)) 8 4
 	check "R9: blkdiscard -z of remapped blocks succeeds" \
-		blkdiscard -z -o $(((at + 1) * 512)) -l 512 $dev
+		blkdiscard -f -z -o $(((at + 1) * 512)) -l 512 $dev
 	check_is "R1: of exactly these" "$(sectors $dev $((at - 4)) 8)" \
-		"$((at - 4))-$((at - 1)):zero $at-$at:4 $((at + 1))-$((at + 1)):zero $((at + 2))-$((at + 3)):4"
+		"$((at - 4))-$at:4 $((at + 1))-$((at + 1)):zero $((at + 2))-$((at + 3)):4"
 }
