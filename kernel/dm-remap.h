@@ -70,7 +70,7 @@ int index_init(struct remap_index *ix);
 void index_destroy(struct remap_index *ix);
 /* First entry with a key not below @key; false if there is none. */
 bool index_next(const struct remap_index *ix, u64 key, u64 *found, u32 *value);
-/* Make room so that one index_insert() cannot fail. May sleep. 0 or -ENOMEM. */
+/* Make room so that one index_insert() cannot fail. May sleep. 0, -ENOMEM, -ENOSPC. */
 int index_prepare(struct remap_index *ix, struct remap_reserve *rsv);
 /* @key must not be there yet; index_prepare() must have succeeded before. */
 void index_insert(struct remap_index *ix, struct remap_reserve *rsv, u64 key, u32 value);
@@ -148,6 +148,8 @@ int map_hold(struct remap_set *set, u64 block, struct map_entry *e);
 void map_drop(struct remap_set *set, struct map_entry *e);
 /* Worker: give a held block the record that @e describes. State FREE: none. */
 void map_change(struct remap_set *set, struct map_entry *e);
+/* Worker: is this still where the durable map says that the block is? */
+bool map_is_durable(struct remap_map *map, const struct map_entry *e);
 /* True if the commit of this busy entry failed: nobody knows where it is. */
 bool map_unknown(struct remap_map *map, const struct map_entry *e);
 /* Worker: record that a slot must not be used again. 0, -ENOSPC, -EBUSY. */
@@ -194,6 +196,7 @@ struct remap_member {
 	bool leaving;			/* being evacuated: no new slots */
 	bool dirty;			/* holds data that a commit must flush first */
 	unsigned int unit;		/* sectors that the medium loses together */
+	unsigned int failing;		/* slots that failed since one was written */
 
 	/* spares: slots */
 	u32 nr_slots, free, used, bad;

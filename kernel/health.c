@@ -12,6 +12,7 @@
 #include "dm-remap.h"
 
 #define PROBE_FRAMES	4
+#define PROBE_REWRITES	32
 #define STREAK		16		/* bad blocks in a row that need more proof */
 #define PROBE_READS	8
 #define PROBE_PAUSE	(HZ / 10)	/* believe that it is gone for as long */
@@ -69,9 +70,9 @@ static bool probe_write(struct remap_set *set, struct remap_member *m)
 static bool probe_rewrite(struct remap_set *set, struct remap_member *m)
 {
 	u64 blocks = set->data_sectors >> set->block_shift;
-	unsigned int i;
+	unsigned int tries = 0, i;
 
-	for (i = 0; i < PROBE_FRAMES && blocks; i++) {
+	for (i = 0; i < 8 * PROBE_REWRITES && tries < PROBE_REWRITES && blocks; i++) {
 		u64 block = get_random_u64() % blocks;
 		sector_t home = m->payload + (block << set->block_shift);
 		struct map_entry e;
@@ -79,6 +80,8 @@ static bool probe_rewrite(struct remap_set *set, struct remap_member *m)
 
 		if (map_get(&set->map, block, &e) || map_hold(set, block, &e))
 			continue;
+		/* A device that is known to fail is asked less often. */
+		tries += set->breaker_open ? PROBE_REWRITES / 4 : 1;
 		if (!io_buffer(m->bdev, REQ_OP_READ, home, set->check_buf, set->block_sectors)) {
 			written = !io_buffer(m->bdev, REQ_OP_WRITE | REQ_SYNC, home,
 					     set->check_buf, set->block_sectors);
@@ -88,7 +91,8 @@ static bool probe_rewrite(struct remap_set *set, struct remap_member *m)
 		if (written)
 			return true;
 	}
-	return false;
+	/* No block to try it with: reads work, and nothing speaks against it. */
+	return !tries;
 }
 
 /* One place in each eighth of the device. */

@@ -185,7 +185,7 @@ int index_prepare(struct remap_index *ix, struct remap_reserve *rsv)
 
 	if (root->nr + INSERT_LEAVES > root->size) {
 		if (root->size >= ROOT_MAX)
-			return -ENOMEM;
+			return -ENOSPC;
 		bigger = root_alloc(root->size * 2);
 		if (!bigger)
 			return -ENOMEM;

@@ -388,8 +388,13 @@ static int take_copies(struct load *l, struct remap_member *m, const struct foun
 	if (!m->frames || !m->copies)
 		return -ENOMEM;
 	memset(m->copies, 0xff, l->nr_pages * sizeof(*m->copies));
-	if (m->state != MEMBER_ACTIVE)
+	if (m->state != MEMBER_ACTIVE) {
+		/* What proves where it stood stays until it has something newer. */
+		for (i = 0; i < f->nr_frames; i++)
+			if (f->frames[i].gen && f->frames[i].gen == f->newest)
+				__set_bit(i, m->frames);
 		return 0;
+	}
 	for (i = 0; i < f->nr_frames; i++) {
 		u32 *copies = m->copies[f->frames[i].page];
 		u64 gen = f->frames[i].gen;
@@ -413,6 +418,8 @@ static int attach(struct load *l, struct remap_member *m, struct found *f,
 	const struct dmr_anchor *a = f->anchor;
 
 	f->used = true;
+	m->newest = f->newest;
+	m->newest_session = f->newest_session;
 	m->bdev = f->bdev;
 	m->state = state;
 	m->region = f->region;
@@ -750,8 +757,13 @@ static void mark_out(struct remap_set *set, u64 session)
 
 		if (!m)
 			continue;
-		if (m->state == MEMBER_JOINING && le32_to_cpu(d->state) == DMR_MEMBER_OUT)
+		if (m->state == MEMBER_JOINING && le32_to_cpu(d->state) == DMR_MEMBER_OUT) {
 			d->join_session = cpu_to_le64(session);
+			/* And as it is now, should it not come to that. */
+			d->out_gen = cpu_to_le64(m->newest ? m->newest : le64_to_cpu(d->out_gen));
+			if (m->newest)
+				d->out_session = cpu_to_le64(m->newest_session);
+		}
 		if (m->state != MEMBER_MISSING || le32_to_cpu(d->state) != DMR_MEMBER_ACTIVE)
 			continue;
 		DMWARN("%s: activated without spare %u (%pU)", set->name, i, m->uuid);
@@ -798,7 +810,7 @@ static int finish_joins(struct remap_set *set)
 static int commit_state(struct remap_set *set, enum dmr_set_state state)
 {
 	store_root(set)->state = cpu_to_le32(state);
-	store_mark(set, 0);
+	store_mark_first(set, 0);
 	return store_commit(set);
 }
 

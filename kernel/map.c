@@ -152,6 +152,20 @@ static struct map_change *add_change(struct remap_map *map, u64 block, u32 id, b
 	return c;
 }
 
+static bool record_in_slot(const struct dmr_record *r)
+{
+	return dmr_key_state(le64_to_cpu(r->key)) == DMR_RECORD_REMAPPED;
+}
+
+bool map_is_durable(struct remap_map *map, const struct map_entry *e)
+{
+	const struct map_change *c = find_change(map, e->block);
+
+	return c && record_in_slot(&c->before) &&
+	       dmr_key_member(le64_to_cpu(c->before.key)) == e->member &&
+	       le32_to_cpu(c->before.slot) == e->slot;
+}
+
 bool map_unknown(struct remap_map *map, const struct map_entry *e)
 {
 	return e->busy && !find_change(map, e->block);
@@ -304,9 +318,21 @@ void map_overwritten(struct remap_map *map)
 	write_sequnlock_irqrestore(&map->lock, flags);
 }
 
-static bool record_in_slot(const struct dmr_record *r)
+/*
+ * A block has left the slot where it was, durably. Only now is the slot not counted
+ * any more: flushes go to spares that are in use.
+ */
+static void left_slot(struct remap_set *set, const struct dmr_record *before,
+		      const struct dmr_record *now)
 {
-	return dmr_key_state(le64_to_cpu(r->key)) == DMR_RECORD_REMAPPED;
+	unsigned int from = dmr_key_member(le64_to_cpu(before->key));
+
+	if (!record_in_slot(now))
+		/* A write still on its way to the slot is repeated at its end. */
+		map_overwritten(&set->map);
+	else if (now->slot != before->slot ||
+		 dmr_key_member(le64_to_cpu(now->key)) != from)
+		spare_leave(set->members[from]);
 }
 
 void map_changes_done(struct remap_set *set)
@@ -319,9 +345,8 @@ void map_changes_done(struct remap_set *set)
 
 		if (c->block == NOT_A_BLOCK)
 			continue;
-		/* A write still on its way to the slot is repeated at its end. */
-		if (record_in_slot(&c->before) && !record_in_slot(map_record(map, c->id)))
-			map_overwritten(map);
+		if (record_in_slot(&c->before))
+			left_slot(set, &c->before, map_record(map, c->id));
 		unhold(map, c);
 	}
 	map->nr_changes = 0;
@@ -338,8 +363,6 @@ static void undo_slot(struct remap_set *set, const struct dmr_record *before,
 	    (record_in_slot(before) && old == new && before->slot == now->slot))
 		return;
 	spare_free(set, set->members[new], le32_to_cpu(now->slot));
-	if (record_in_slot(before))
-		set->members[old]->used++;
 }
 
 void map_changes_undo(struct remap_set *set)

@@ -205,23 +205,25 @@ blk_status_t gather_block(struct remap_set *set, const struct map_entry *e, u32 
 /* Write block_buf to some slot. A slot whose write failed is never used again (R4). */
 static int write_slot(struct remap_set *set, struct remap_member **found, u32 *slot)
 {
-	unsigned int tries = 0;
 	struct remap_member *m;
+	blk_status_t status;
 	int r;
 
-	while (spare_alloc(set, &m, slot)) {
-		blk_status_t status = io_buffer(m->bdev, REQ_OP_WRITE | REQ_SYNC,
-						spare_sector(set, m, *slot),
-						set->block_buf, set->block_sectors);
-
+	/* For each slot that fails a record must be left, and one for the old slot. */
+	while (set->map.nr_changes + 2 <= MAP_MAX_CHANGES) {
+		if (!spare_alloc(set, &m, slot))
+			return -ENOSPC;
+		status = io_buffer(m->bdev, REQ_OP_WRITE | REQ_SYNC, spare_sector(set, m, *slot),
+				   set->block_buf, set->block_sectors);
 		if (!status) {
+			m->failing = 0;
 			m->dirty = true;
 			*found = m;
 			return 0;
 		}
 		remap_count(set, C_WRITE_ERRORS, 1);
 		spare_leave(m);
-		if (++tries % MAX_BAD_SLOTS == 0 || !health_alive(set, m, true)) {
+		if (++m->failing >= MAX_BAD_SLOTS || !health_alive(set, m, true)) {
 			member_out(set, m, "its blocks can not be written");
 			continue;
 		}
@@ -229,7 +231,7 @@ static int write_slot(struct remap_set *set, struct remap_member **found, u32 *s
 		if (r)
 			return r;
 	}
-	return -ENOSPC;
+	return -EBUSY;
 }
 
 int place_block(struct remap_set *set, struct map_entry *e, u32 invalid, bool retire)
@@ -240,9 +242,6 @@ int place_block(struct remap_set *set, struct map_entry *e, u32 invalid, bool re
 	u32 slot;
 	int r;
 
-	/* Every slot that fails on the way must find its record. */
-	if (set->map.nr_changes + MAX_BAD_SLOTS >= MAP_MAX_CHANGES)
-		return -EBUSY;
 	r = write_slot(set, &m, &slot);
 	if (r)
 		return r;
@@ -253,7 +252,8 @@ int place_block(struct remap_set *set, struct map_entry *e, u32 invalid, bool re
 			return r;
 		}
 	}
-	if (old)
+	/* The slot of the durable map counts until the commit. */
+	if (old && !map_is_durable(&set->map, e))
 		spare_leave(old);
 	e->state = DMR_RECORD_REMAPPED;
 	e->member = m->index;
@@ -356,7 +356,7 @@ static blk_status_t move_block(struct remap_set *set, struct bio *bio, unsigned 
 	r = place_block(set, &e, invalid, m->bdev);
 	if (r) {
 		map_drop(set, &e);
-		remap_count(set, C_RELOCATE_FAILED, 1);
+		remap_count(set, C_RELOCATE_FAILED, r == -ENOSPC);
 		return hold_status(r, status);
 	}
 	remap_count(set, C_RELOCATED, 1);
@@ -422,7 +422,8 @@ static blk_status_t write_entry(struct remap_set *set, struct map_entry *e, stru
 				 bio, from, nr);
 		if (!status && m->index)
 			atomic64_inc(&m->acked);
-	} else if (m->index || le32_to_cpu(set->policy.heal) == DMR_HEAL_IN_PLACE) {
+	} else if (m->index ? !spare_gone(m) :
+			      le32_to_cpu(set->policy.heal) == DMR_HEAL_IN_PLACE) {
 		r = map_hold(set, e->block, e);
 		if (r)
 			return hold_status(r, BLK_STS_IOERR);

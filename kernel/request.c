@@ -248,6 +248,29 @@ static void member_leaves(struct remap_set *set, struct remap_member *m)
 	m->metadata = false;
 }
 
+static void member_stays(struct remap_set *set, struct remap_member *m,
+			 enum member_state state, bool metadata)
+{
+	store_root(set)->members[m->index].state =
+		cpu_to_le32(state == MEMBER_ACTIVE ? DMR_MEMBER_ACTIVE : DMR_MEMBER_OUT);
+	m->state = state;
+	m->metadata = metadata;
+}
+
+/* Would nobody else hold the map? */
+static bool last_copy(const struct remap_set *set, const struct remap_member *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < set->nr_members; i++) {
+		const struct remap_member *other = set->members[i];
+
+		if (other && other != m && other->metadata && other->state == MEMBER_ACTIVE)
+			return false;
+	}
+	return true;
+}
+
 /*
  * Blocks first, in commits of their own; then, alone, that the spare has left. Its
  * bad slots mean nothing from then on, and are forgotten at the next activation.
@@ -259,6 +282,10 @@ static int evacuate_slice(struct remap_set *set, struct remap_request *rq, bool 
 	unsigned int n = 0;
 	int r;
 
+	if (last_copy(set, m)) {
+		DMERR("%s: the map lives on no other device than spare %u", set->name, m->index);
+		return -ENOSPC;
+	}
 	m->leaving = true;
 	while (map_next(&set->map, rq->next, &e)) {
 		rq->next = e.block + 1;
@@ -323,7 +350,9 @@ bool request_slice(struct remap_set *set, struct remap_request *rq)
 {
 	struct remap_request before = *rq;
 	struct freed freed = { };
-	bool done = false;
+	struct remap_member *m = rq->kind == REQUEST_EVACUATE ? set->members[rq->first] : NULL;
+	enum member_state state = m ? m->state : MEMBER_MISSING;
+	bool done = false, metadata = m && m->metadata;
 	int r, c;
 
 	if (READ_ONCE(set->stopping) || READ_ONCE(rq->cancel)) {
@@ -346,6 +375,8 @@ bool request_slice(struct remap_set *set, struct remap_request *rq)
 		rq->next = before.next;
 		if (rq->kind == REQUEST_POLICY)
 			store_root(set)->policy = set->policy;
+		if (rq->kind == REQUEST_EVACUATE && done)
+			member_stays(set, set->members[rq->first], state, metadata);
 	}
 	if (c == -EAGAIN || (!c && r == -EBUSY))
 		return false;

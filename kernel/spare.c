@@ -107,7 +107,7 @@ void member_out(struct remap_set *set, struct remap_member *m, const char *why)
 	on_disk->state = cpu_to_le32(DMR_MEMBER_OUT);
 	on_disk->out_gen = cpu_to_le64(set->store.gen);
 	on_disk->out_session = cpu_to_le64(set->store.session);
-	store_mark(set, 0);
+	store_mark_first(set, 0);
 	set->event = true;
 	DMERR("%s: %s %u (%pg) is out of the set: %s", set->name,
 	      m->index ? "spare" : "metadata of data device", m->index, m->bdev, why);

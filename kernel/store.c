@@ -230,10 +230,14 @@ static int commit_pages(struct remap_set *set, struct commit *c)
 	}
 
 	st->gen = c->gen;
-	for (i = 0; i < set->nr_members; i++) {
-		struct remap_member *m = set->members[i];
+	/* Those that prove something first; then those that only begin to. */
+	for (i = 0; i < 2 * set->nr_members; i++) {
+		struct remap_member *m = set->members[i % set->nr_members];
 
-		if (!takes_commits(m))
+		bool joins = m && m->state == MEMBER_JOINING;
+		bool second = i >= set->nr_members;
+
+		if (!takes_commits(m) || joins != second)
 			continue;
 		if (write_member(set, m, c)) {
 			/* A spare that joins is no proof of anything yet. */
@@ -276,7 +280,7 @@ static int flush_data(struct remap_set *set)
 		m->dirty = false;
 		if (!io_flush(m->bdev))
 			continue;
-		if (!i || m->state != MEMBER_ACTIVE)
+		if (!i)
 			return -EREMOTEIO;
 		member_out(set, m, "it failed a flush");
 		return -EAGAIN;
@@ -284,7 +288,10 @@ static int flush_data(struct remap_set *set)
 	return 0;
 }
 
-/* Up to COMMIT_PAGES dirty pages, those that must come first alone. */
+/*
+ * Up to COMMIT_PAGES dirty pages, those that must come first alone; and before all
+ * of them, in a commit of its own, a root that says who belongs.
+ */
 static unsigned int take_dirty(struct remap_set *set, u32 *pages)
 {
 	struct remap_store *st = &set->store;
@@ -292,6 +299,12 @@ static unsigned int take_dirty(struct remap_set *set, u32 *pages)
 	const unsigned long *from = st->dirty_first;
 	unsigned int nr = 0;
 
+	if (test_bit(0, from)) {
+		__clear_bit(0, st->dirty);
+		__clear_bit(0, st->dirty_first);
+		pages[0] = 0;
+		return 1;
+	}
 	if (bitmap_empty(from, nr_pages))
 		from = st->dirty;
 	for_each_set_bit(p, from, nr_pages) {

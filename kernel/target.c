@@ -515,7 +515,9 @@ static int map_entry_bio(struct remap_target *rt, struct bio *bio, struct remap_
 				  bio_sectors(bio));
 	bool discard = bio_op(bio) == REQ_OP_DISCARD || bio_op(bio) == REQ_OP_SECURE_ERASE;
 
-	if (e->busy || e->state == DMR_RECORD_FREE)
+	/* A secure erase of a block that moved goes to both its places. */
+	if (e->busy || e->state == DMR_RECORD_FREE ||
+	    (e->state == DMR_RECORD_REMAPPED && bio_op(bio) == REQ_OP_SECURE_ERASE))
 		return leave_to_worker(set, bio, pb);
 	if (e->invalid & mask && !discard) {
 		/* Known to be unreadable: no stall on the medium (R3). */
@@ -672,7 +674,8 @@ static int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *err
 	}
 	if (pb->flush && !pb->done)
 		flush_ends(set, pb, error);
-	if (pb->done || pb->flush || op == REQ_OP_DISCARD || op == REQ_OP_SECURE_ERASE)
+	if (pb->done || pb->flush || op == REQ_OP_DISCARD ||
+	    (op == REQ_OP_SECURE_ERASE && *error))
 		return DM_ENDIO_DONE;
 
 	if (likely(*error == BLK_STS_OK)) {
@@ -685,7 +688,11 @@ static int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *err
 			return DM_ENDIO_DONE;
 		remap_count(set, C_REDONE, 1);
 	} else {
-		if (!status_is_evidence(*error) || bio->bi_opf & REQ_RAHEAD) {
+		/* A spare that failed says nothing new: its blocks may go elsewhere. */
+		bool gone = pb->member && op_is_write(op) &&
+			    spare_gone(set->members[pb->member]);
+
+		if ((!status_is_evidence(*error) && !gone) || bio->bi_opf & REQ_RAHEAD) {
 			remap_count(set, C_PASSED, 1);
 			return DM_ENDIO_DONE;
 		}
