@@ -79,6 +79,9 @@ static int read_create(struct invocation *inv, struct dmremap_create *create,
 		return wrong_usage("--block-size %s: a power of two from 512 to %d is needed",
 				   option_text(inv, "block-size"), DMR_MAX_BLOCK_SECTORS * 512);
 	create->block_size = (uint32_t)block_size;
+	if (option_given(inv, "internal-spare") && create->internal_spare_bytes < 512)
+		return wrong_usage("--internal-spare %s: a size is needed",
+				   option_text(inv, "internal-spare"));
 	if (option_given(inv, "data-offset") && !create->adopt)
 		return wrong_usage("create: --data-offset goes with --adopt only");
 	if (!create->nr_spares && !create->internal_spare_bytes) {

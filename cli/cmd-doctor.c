@@ -50,6 +50,7 @@ void report(struct doctor *d, enum health health, const char *topic,
 	set_string(r, "text", text);
 	set_text(r, "screen", "%s: %s", topic, text);
 	set_string(r, "action", action);
+	d->problems += health >= HEALTH_WARNING;
 	if (health > d->worst)
 		d->worst = health;
 }
@@ -169,6 +170,7 @@ static void check_sets(struct doctor *d)
 	err = scan_sets(d->inv, 0, &scan);
 	if (err) {
 		d->worst = HEALTH_CRITICAL;
+		d->problems++;
 		return;
 	}
 	if (d->inv->nr_args) {
@@ -201,6 +203,6 @@ int cmd_doctor(struct invocation *inv)
 	check_sets(&d);
 	r = output_one(inv->out, &summary_view);
 	set_string(r, "severity", health_name(d.worst));
-	set_bool(r, "problems", d.worst >= HEALTH_WARNING);
+	set_number(r, "problems", d.problems);
 	return d.worst >= HEALTH_WARNING ? FAILED : DONE;
 }

@@ -259,6 +259,21 @@ static int read_ranges(struct invocation *inv, uint32_t block_size, uint64_t ori
 	return DONE;
 }
 
+/* Before anything moves: the module would refuse only what it comes to. */
+static int check_end(const struct dmremap_status *status, struct dmremap_ranges *ranges)
+{
+	uint32_t unit = status->block_size / 512;
+	uint64_t blocks = unit ? status->sectors / unit + !!(status->sectors % unit) : 0;
+	size_t n = dmremap_ranges_count(ranges);
+	const struct dmremap_range *last = n ? dmremap_ranges_get(ranges, n - 1) : NULL;
+
+	if (!last || last->start + last->count <= blocks)
+		return DONE;
+	return fail("Block %" PRIu64 " lies behind the end of set %s, which has %" PRIu64
+		    " blocks. Nothing was done.", last->start + last->count - 1, status->name,
+		    blocks);
+}
+
 static int move_blocks(struct invocation *inv, send_ranges_fn send)
 {
 	struct dmremap_ranges *ranges;
@@ -273,11 +288,16 @@ static int move_blocks(struct invocation *inv, send_ranges_fn send)
 	err = dmremap_status(inv->args[0], &status, &error);
 	if (err < 0)
 		return fail_lib(inv, err, &error);
+	if (status.mode == DMREMAP_MODE_INACTIVE)
+		return fail("Set %s has a table but was never resumed; see " PROGRAM " status.",
+			    status.name);
 	err = read_ranges(inv, status.block_size,
 			  option_given(inv, "raw") ? status.data_offset : 0, &ranges);
 	if (err)
 		return err;
-	err = send_ranges(inv, inv->args[0], ranges, send);
+	err = check_end(&status, ranges);
+	if (!err)
+		err = send_ranges(inv, inv->args[0], ranges, send);
 	dmremap_ranges_free(ranges);
 	return err;
 }

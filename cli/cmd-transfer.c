@@ -194,7 +194,7 @@ static int detect_format(FILE *file, const char *path, int *format)
 			continue;
 		if (*s == '{')
 			*format = DMREMAP_LIST_JSON;
-		else if (*s == '#' || s[strcspn(s, " \tx\n")] != '\n')
+		else if (*s == '#' || strpbrk(s, " \tx"))
 			*format = DMREMAP_LIST_DDRESCUE;
 		else
 			*format = DMREMAP_LIST_BADBLOCKS;
@@ -224,6 +224,9 @@ static int target_of_import(struct invocation *inv, const char *name,
 		err = dmremap_status(name, &status, &error);
 	else if (!option_given(inv, "dry-run"))
 		return wrong_usage("map import: --device goes with --dry-run only");
+	if (!err && status.mode == DMREMAP_MODE_INACTIVE)
+		return fail("Set %s has a table but was never resumed; see " PROGRAM " status.",
+			    status.name);
 	if (!err) {
 		import->limit = status.sectors;
 		import->origin = status.data_offset;

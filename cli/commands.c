@@ -168,7 +168,8 @@ static const struct option_spec map_import_options[] = {
 
 static const struct example map_import_examples[] = {
 	{ "map import backup bad.txt --block-size 4K",
-	  "Move away what \"badblocks -b 4096\" has found." },
+	  "Move away what \"badblocks -b 4096 /dev/mapper/backup\" has found. If it was run on "
+	  "the data device itself, add --raw." },
 	{ "map import rescued disk.map --as unreadable",
 	  "After ddrescue has copied a failing disk into the set: what it could not copy "
 	  "reads as an error, not as zeros." },

@@ -14,6 +14,7 @@ struct doctor {
 	const char *root;	/* put before /sys, /proc ...: "" except in tests */
 	struct group *findings;
 	enum health worst;
+	unsigned int problems;	/* findings that need care */
 };
 
 /*

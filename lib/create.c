@@ -10,6 +10,7 @@
 #include "create.h"
 
 #define DEFAULT_RECORDS	4000
+#define TAIL_STEP	2048u		/* sectors read at once */
 
 static void creation_free(struct creation *c)
 {
@@ -73,28 +74,12 @@ static int check_device_name(const char *name, struct dmremap_error *err)
 	return 0;
 }
 
-/* Does a stopped set know this device as the one that it adopted? */
-static int check_adopted_by(const struct dmremap_set *set, const struct dmremap_device *d,
+static int check_other_sets(const char *name, const struct creation *c,
 			    unsigned int flags, struct dmremap_plan *plan,
 			    struct dmremap_error *err)
 {
-	if (!set->info.loaded || !set->info.adopted || set->info.active ||
-	    dmri_identity_match(&set->root.identity, d) != DMRI_SAME)
-		return 0;
-	if (!(flags & DMREMAP_FORCE))
-		return dmri_error(err, -ENOTEMPTY,
-				  "%s is the data device that set %s (%s) has adopted. Destroy that set first, or use --force if it is of no more use.",
-				  d->path, set->info.name, set->info.uuid);
-	dmri_plan_add(plan, DMREMAP_PLAN_LOSS,
-		      "%s is the data device that set %s has adopted; that set must not be started again.",
-		      d->path, set->info.name);
-	return 0;
-}
-
-static int check_other_sets(const char *name, const struct dmremap_device *d,
-			    unsigned int flags, struct dmremap_plan *plan,
-			    struct dmremap_error *err)
-{
+	struct dmremap_device spare;
+	unsigned int i;
 	struct dmremap_scan *scan = NULL;
 	struct dmremap_set *set;
 	int r = 0;
@@ -107,7 +92,13 @@ static int check_other_sets(const char *name, const struct dmremap_device *d,
 				       "A set with the name %s exists already (%s); choose another, or destroy that one.",
 				       name, set->info.uuid);
 		else
-			r = check_adopted_by(set, d, flags, plan, err);
+			r = dmri_check_adopted_by(set, &c->data_info, flags, plan, err);
+		for (i = 0; i < c->nr && !r; i++) {
+			if (c->members[i].dev == c->data)
+				continue;
+			dmri_fill_device(c->members[i].dev, &spare);
+			r = dmri_check_adopted_by(set, &spare, flags, plan, err);
+		}
 	}
 	dmremap_scan_free(scan);
 	return r;
@@ -129,9 +120,15 @@ static int open_adopted(struct creation *c, const struct dmremap_create *q,
 	d->sectors = c->data->sectors;
 	if (c->data->block)
 		dmri_identify(c->data->major, c->data->minor, d);
+	if (d->read_only)
+		return dmri_error(err, -EROFS, "%s is read-only.", q->data);
 	if (d->zoned)
 		return dmri_error(err, -EOPNOTSUPP,
 				  "%s is a zoned device; those can not be used.", q->data);
+	if (q->internal_spare_bytes && c->data->logical > DMR_FRAME_SIZE)
+		return dmri_error(err, -EOPNOTSUPP,
+				  "%s has logical blocks of %u bytes; metadata needs %d or less.",
+				  q->data, c->data->logical, DMR_FRAME_SIZE);
 	r = dmri_probe_contents(c->data, d, err);
 	if (r < 0)
 		return r;
@@ -352,16 +349,40 @@ static int lay_out_data(struct creation *c, const struct dmremap_create *q,
 	return 0;
 }
 
+/* What is not known may reach anywhere; only zeroes are nothing for certain. */
+static int tail_is_zero(const struct creation *c, bool *zero)
+{
+	_free_ void *buf = dmri_alloc(TAIL_STEP * 512);
+	u64 at = c->internal_start, end = at + c->internal_sectors, n;
+	int r = buf ? 0 : -ENOMEM;
+
+	for (*zero = true; at < end && *zero && !r; at += n) {
+		n = MIN(end - at, (u64)TAIL_STEP);
+		r = dmri_dev_read(c->data, at, buf, n * 512);
+		*zero = !r && dmri_is_zero(buf, n * 512);
+	}
+	return r;
+}
+
 /* An adopted file system must not reach into the internal spare. */
 static int check_tail(struct creation *c, const struct dmremap_create *q, unsigned int flags,
 		      struct dmremap_plan *plan, struct dmremap_error *err)
 {
 	const struct dmremap_device *d = &c->data_info;
+	const char *text = *d->text ? d->text : "holds nothing that is known here";
+	bool zero = false;
 	u64 sectors;
 	int r;
 
-	if (!q->adopt || !c->internal_start || d->holds == DMREMAP_HOLDS_NOTHING)
+	if (!q->adopt || !c->internal_start)
 		return 0;
+	if (d->holds == DMREMAP_HOLDS_NOTHING) {
+		r = tail_is_zero(c, &zero);
+		if (r < 0)
+			return dmri_error_sys(err, r, "%s can not be read", d->path);
+		if (zero)
+			return 0;
+	}
 	if (d->holds == DMREMAP_HOLDS_TABLE)
 		return dmri_error(err, -EINVAL,
 				  "%s %s, whose end or backup lies where the internal spare would be. Use a spare on another device, or adopt a partition.",
@@ -377,7 +398,7 @@ static int check_tail(struct creation *c, const struct dmremap_create *q, unsign
 	if (!(flags & DMREMAP_FORCE))
 		return dmri_error(err, -ENOTEMPTY,
 				  "%s %s. How far it reaches is not known; if it ends before sector %llu, use --force.",
-				  d->path, d->text, (unsigned long long)c->internal_start);
+				  d->path, text, (unsigned long long)c->internal_start);
 	dmri_plan_add(plan, DMREMAP_PLAN_LOSS,
 		      "Everything from sector %llu of %s on will be overwritten.",
 		      (unsigned long long)c->internal_start, d->path);
@@ -554,7 +575,7 @@ int dmremap_create_plan(const struct dmremap_create *q, unsigned int flags,
 
 	r = open_all(c, q, flags, plan, err);
 	if (!r)
-		r = check_other_sets(q->name, &c->data_info, flags, plan, err);
+		r = check_other_sets(q->name, c, flags, plan, err);
 	if (!r)
 		r = choose_block_size(c, q, err);
 	if (!r)

@@ -44,6 +44,7 @@
  *	-EBADMSG	a file or an answer can not be parsed; names the line
  *	-ENOSPC		device too small, map full, or no spare block left
  *	-EOPNOTSUPP	the device or the kernel can not do this
+ *	-EDEADLK	a new table was refused and the old one could not be put back
  *	-ECANCELED	the progress callback asked to stop
  *	-EIO, -ENOMEM, ...	as they come from the system
  */
@@ -344,7 +345,8 @@ int dmremap_create_plan(const struct dmremap_create *create, unsigned int flags,
  * Wipe the metadata off all members that were found. The plan names the blocks
  * that live on spares and whose content will be lost, and where the data of a
  * set with a header begins. -ENOTEMPTY without DMREMAP_FORCE if blocks are
- * remapped, or if the map can not be read. -EALREADY if active.
+ * remapped, or if the map can not be read. -EALREADY if active, -ENOTUNIQ if one of
+ * its members is there twice (so too for restoring and repairing).
  */
 int dmremap_destroy_plan(struct dmremap_set *set, unsigned int flags,
 			 struct dmremap_plan **plan, struct dmremap_error *err);
@@ -538,7 +540,8 @@ int dmremap_spare_add_plan(struct dmremap_set *set, const struct dmremap_spare *
 /*
  * Remove a spare, named by path, by number ("2") or by member UUID. Active set:
  * evacuate, reload without it, wipe its anchors. Inactive set: only one that
- * never joined; else -ENOTCONN, since moving blocks needs the module.
+ * never joined; else -ENOTCONN, since moving blocks needs the module. -EINVAL: the
+ * last one that works.
  */
 int dmremap_spare_remove_plan(struct dmremap_set *set, const char *which,
 			      unsigned int flags, struct dmremap_plan **plan,

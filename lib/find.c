@@ -202,3 +202,20 @@ out:
 	dev = NULL;
 	return 0;
 }
+
+int dmri_check_adopted_by(const struct dmremap_set *set, const struct dmremap_device *d,
+			  unsigned int flags, struct dmremap_plan *plan,
+			  struct dmremap_error *err)
+{
+	if (!set->info.loaded || !set->info.adopted || set->info.active ||
+	    dmri_identity_match(&set->root.identity, d) != DMRI_SAME)
+		return 0;
+	if (!(flags & DMREMAP_FORCE))
+		return dmri_error(err, -ENOTEMPTY,
+				  "%s is the data device that set %s (%s) has adopted. Destroy that set first, or use --force if it is of no more use.",
+				  d->path, set->info.name, set->info.uuid);
+	dmri_plan_add(plan, DMREMAP_PLAN_LOSS,
+		      "%s is the data device that set %s has adopted; that set must not be started again.",
+		      d->path, set->info.name);
+	return 0;
+}

@@ -10,6 +10,7 @@
 #include "private.h"
 
 #define JSON_MAX	(64u << 20)
+#define LINE_SIZE	4096
 #define DDRESCUE_STATUSES	"?*/-+"
 
 struct import {
@@ -156,22 +157,37 @@ static int ddrescue_line(struct import *in, char *line, bool *status_seen, u64 *
 	return strchr(bad, status) ? take_bytes(in, position, size) : 0;
 }
 
+/* The next line without its end, in bounded memory: 1, 0 at the end, or negative. */
+static int next_line(struct import *in, FILE *file, char line[LINE_SIZE])
+{
+	size_t n = 0;
+	int c;
+
+	in->line++;
+	while ((c = getc(file)) != EOF && c != '\n') {
+		if (!c)
+			return bad_line(in, -EBADMSG, "holds a NUL; this is not a text file.");
+		if (n + 1 == LINE_SIZE)
+			return bad_line(in, -EBADMSG, "is too long; this is not such a list.");
+		line[n++] = c;
+	}
+	line[n] = '\0';
+	line[strcspn(line, "\r")] = '\0';
+	return c != EOF || n;
+}
+
 static int import_lines(struct import *in, FILE *file)
 {
 	bool ddrescue = in->how->format == DMREMAP_LIST_DDRESCUE, status_seen = false;
-	_free_ char *line = NULL;
-	size_t room = 0;
+	char line[LINE_SIZE];
 	u64 expected = 0;
-	ssize_t n;
-	int r = 0;
+	int r;
 
-	while (!r && (n = getline(&line, &room, file)) >= 0) {
-		in->line++;
-		if (strlen(line) != (size_t)n)
-			return bad_line(in, -EBADMSG, "holds a NUL; this is not a text file.");
-		line[strcspn(line, "\r\n")] = '\0';
+	while ((r = next_line(in, file, line)) == 1) {
 		r = ddrescue ? ddrescue_line(in, line, &status_seen, &expected) :
 			       badblocks_line(in, line);
+		if (r < 0)
+			break;
 	}
 	if (r < 0)
 		return r;

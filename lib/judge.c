@@ -163,7 +163,8 @@ static void judge_member(struct dmremap_set *set, unsigned int index,
 	}
 	if (s->index != index && s->index != DMREMAP_NOT_JOINED)
 		fault = DMR_BAD_LOCATION;
-	else if (le64_to_cpu(d->sectors) > m->payload_sectors)
+	else if (le64_to_cpu(d->sectors) > m->payload_sectors ||
+		 (m->role == DMR_ROLE_DATA) != !index)
 		fault = DMR_BAD_GEOMETRY;
 	if (fault) {
 		dmri_text(m->reason, sizeof(m->reason), "%s", dmr_fault_text(fault));
@@ -299,7 +300,14 @@ static void judge_root(struct dmremap_set *set, const struct dmri_image *image)
 	const struct dmr_root *root = &image->root;
 	const struct dmr_anchor *a = dmri_set_anchor(set);
 
-	if (root->data_sectors != a->data_sectors || root->block_sectors != a->block_sectors)
+	u64 offset = le64_to_cpu(root->data_offset), length = le64_to_cpu(root->data_sectors);
+	u64 device = le64_to_cpu(root->identity.device_sectors);
+	u32 data_state = le32_to_cpu(root->members[0].state);
+	bool adopted = le32_to_cpu(root->members[0].flags) & DMR_MEMBER_NO_METADATA;
+
+	if (root->data_sectors != a->data_sectors || root->block_sectors != a->block_sectors ||
+	    (data_state != DMR_MEMBER_ACTIVE && data_state != DMR_MEMBER_OUT) ||
+	    (adopted && (offset > device || length > device - offset)))
 		verdict(set, DMREMAP_REFUSED, -EUCLEAN, "The map and the anchors of %s disagree: %s.",
 			set->info.name, dmr_fault_text(DMR_BAD_GEOMETRY));
 }
@@ -346,7 +354,7 @@ int dmri_set_judge(struct dmremap_set *set, struct dmri_opened *opened,
 		for (i = 0; i < le32_to_cpu(image->root.nr_members); i++) {
 			if (!i && set->info.adopted)
 				judge_adopted(set, data, data_missing, image);
-			else if (le32_to_cpu(image->root.members[i].state))
+			else if (!i || le32_to_cpu(image->root.members[i].state))
 				judge_member(set, i, opened, image);
 		}
 		judge_joiners(set, opened);

@@ -49,7 +49,8 @@ int dmri_member_clear(struct dmri_new_member *m, dmremap_progress_fn progress, v
 		if (r < 0)
 			return dmri_error_sys(err, r, "%s can not be written", m->dev->path);
 		if (progress && progress(*done + n, total, arg))
-			return dmri_error(err, -ECANCELED, "Stopped; no set was made.");
+			return dmri_error(err, -ECANCELED, "Stopped; %s was not made a member.",
+					  m->dev->path);
 	}
 	if (m->internal) {
 		_free_ void *zeroes = dmri_alloc(DMR_FRAME_SIZE);

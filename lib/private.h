@@ -137,6 +137,8 @@ int dmri_block_devices(struct dmri_devno **list, size_t *nr, struct dmremap_erro
 /* What @dev holds, into the holds* fields and text of @d. */
 int dmri_probe_contents(struct dmri_dev *dev, struct dmremap_device *d,
 			struct dmremap_error *err);
+/* Path, sizes and identity of an open device. */
+void dmri_fill_device(const struct dmri_dev *dev, struct dmremap_device *d);
 /* Remove all signatures that libblkid knows. */
 int dmri_wipe_signatures(const struct dmri_dev *dev, struct dmremap_error *err);
 /* Sectors that the file system on @dev occupies; -ENODATA if that is unknown. */
@@ -329,6 +331,10 @@ int dmri_find_data(const struct dmr_root *root, const char *explicit_path,
 		   struct dmri_dev **dev, struct dmremap_error *err);
 /* Does what is known of a device fit what the set says of its data device? */
 enum dmri_match { DMRI_DIFFERS = 0, DMRI_UNKNOWN, DMRI_SAME };
+/* Does this stopped set know the device as the one that it adopted? Refuse, or name the loss. */
+int dmri_check_adopted_by(const struct dmremap_set *set, const struct dmremap_device *d,
+			  unsigned int flags, struct dmremap_plan *plan,
+			  struct dmremap_error *err);
 enum dmri_match dmri_identity_match(const struct dmr_identity *id,
 				    const struct dmremap_device *d);
 

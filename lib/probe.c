@@ -299,7 +299,7 @@ int dmri_filesystem_sectors(struct dmri_dev *dev, const char *type, u64 *sectors
 
 /* --- Public -------------------------------------------------------------------- */
 
-static void fill_device(struct dmri_dev *dev, struct dmremap_device *d)
+void dmri_fill_device(const struct dmri_dev *dev, struct dmremap_device *d)
 {
 	memset(d, 0, sizeof(*d));
 	dmri_copy(d->path, sizeof(d->path), dev->path);
@@ -318,7 +318,7 @@ int dmremap_device_probe(const char *path, struct dmremap_device *d,
 
 	if (r < 0)
 		return r;
-	fill_device(dev, d);
+	dmri_fill_device(dev, d);
 	d->in_use = dmri_dev_open(path, DMRI_EXCL, &excl, NULL) == -EBUSY;
 	return dmri_probe_contents(dev, d, err);
 }
@@ -351,7 +351,7 @@ int dmri_plan_device(struct dmremap_plan *plan, const char *path, unsigned int f
 
 	if (r < 0)
 		return r;
-	fill_device(dev, d);
+	dmri_fill_device(dev, d);
 	if (d->read_only)
 		return dmri_error(err, -EROFS, "%s is read-only.", path);
 	if (d->zoned)

@@ -161,6 +161,40 @@ static int repair_frames(struct repair *x, unsigned int n, struct dmremap_error 
 		     : 0;
 }
 
+/* Is everything there twice, as it will be told? */
+static int read_back(struct repair *x, struct dmremap_error *err)
+{
+	_cleanup_(dmri_image_freep) struct dmri_image *image = NULL;
+	unsigned int n;
+	u32 p;
+	int r = dmri_image_read(x->set->uuid, x->image->nr_pages, x->image->nr_frames,
+				x->opened.sources, x->opened.nr, NULL, NULL, &image);
+
+	if (!r && image->fault != x->image->fault)
+		return dmri_error(err, -EIO, "What was written does not read back: %s.",
+				  image->reason);
+	for (n = 0; n < x->opened.nr && !r; n++) {
+		_free_ uint8_t *copies = x->frames[n] ?
+			count_copies(image, &x->opened.sources[n]) : NULL;
+		struct dmri_anchors a;
+
+		if (x->frames[n] && !copies)
+			r = -ENOMEM;
+		for (p = 0; copies && p < image->nr_pages && !r; p++)
+			if (image->candidates[p].gen && copies[p] < DMR_FRAME_COPIES)
+				r = -EIO;
+		if (!r)
+			r = dmri_anchors_read(x->opened.sources[n].dev,
+					      x->opened.sources[n].region_start, &a);
+		if (!r && (a.fault[0] || a.fault[1]))
+			r = -EIO;
+		if (r < 0)
+			return dmri_error_sys(err, r, "What was written to %s does not read back",
+					      x->opened.sources[n].dev->path);
+	}
+	return r < 0 ? dmri_error_sys(err, r, "Reading back") : 0;
+}
+
 static int repair_commit(struct dmremap_plan *plan, dmremap_progress_fn progress, void *arg,
 			 struct dmremap_error *err)
 {
@@ -175,7 +209,7 @@ static int repair_commit(struct dmremap_plan *plan, dmremap_progress_fn progress
 		if (!r && progress && progress(n + 1, x->opened.nr, arg) && n + 1 < x->opened.nr)
 			r = dmri_error(err, -ECANCELED, "Stopped; what was repaired stays so.");
 	}
-	return r;
+	return r ? r : read_back(x, err);
 }
 
 static int plan_member(struct repair *x, unsigned int n, struct dmremap_plan *plan)

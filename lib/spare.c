@@ -144,6 +144,22 @@ static int add_checks(struct dmremap_set *set, struct dmremap_error *err)
 	return 0;
 }
 
+/* Nor may it be the data of another set, which need not show on it. */
+static int check_adopted(const struct dmremap_device *d, unsigned int flags,
+			 struct dmremap_plan *plan, struct dmremap_error *err)
+{
+	struct dmremap_scan *scan = NULL;
+	struct dmremap_set *other;
+	int r = 0;
+
+	if (!(d->major || d->minor) || dmremap_scan_new(DMREMAP_SCAN_LOAD, NULL, &scan, NULL) < 0)
+		return 0;
+	while (!r && dmremap_scan_next(scan, &other))
+		r = dmri_check_adopted_by(other, d, flags, plan, err);
+	dmremap_scan_free(scan);
+	return r;
+}
+
 int dmremap_spare_add_plan(struct dmremap_set *set, const struct dmremap_spare *spare,
 			   unsigned int flags, struct dmremap_plan **ret,
 			   struct dmremap_error *err)
@@ -163,6 +179,9 @@ int dmremap_spare_add_plan(struct dmremap_set *set, const struct dmremap_spare *
 		return r;
 	plan->commit = add_commit;
 	r = dmri_plan_device(plan, spare->path, flags, "a spare", &c->new.dev, d, err);
+	if (r < 0)
+		return r;
+	r = check_adopted(d, flags, plan, err);
 	if (r < 0)
 		return r;
 	c->new.wipe = d->holds != DMREMAP_HOLDS_NOTHING;

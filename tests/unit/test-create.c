@@ -405,6 +405,37 @@ static void cut_destroy(void **state)
 	}
 }
 
+/* The internal spare of an earlier set must not be found beside the new set. */
+static void old_locator(void **state)
+{
+	struct dmremap_plan *p;
+
+	request.nr_spares = 0;
+	request.adopt = true;
+	request.internal_spare_bytes = 4 << 20;
+	create();
+	request.adopt = false;
+	request.internal_spare_bytes = 0;
+	request.nr_spares = 1;
+	request.name = "again";
+	assert_int_equal(dmremap_create_plan(&request, DMREMAP_FORCE, &p, &fx.err), 0);
+	fx_commit_plan(&fx, p);
+	fx_load(&fx);
+	assert_string_equal(fx_info(&fx)->name, "again");
+	assert_int_equal(fx_info(&fx)->nr_members, 2);
+	assert_int_equal(dmremap_scan_next(fx.scan, &fx.set), 0);
+}
+
+static void regular_file(void **state)
+{
+	struct dmremap_plan *p;
+
+	request.nr_spares = 1;
+	fx_poke(fx.data, 100, "important", 9);
+	assert_int_equal(dmremap_create_plan(&request, 0, &p, &fx.err), -ENOTEMPTY);
+	assert_contains(fx.err.text, "regular file");
+}
+
 /* --- Adding spares -------------------------------------------------------------------- */
 
 static void add_spare(void **state)
@@ -445,7 +476,7 @@ int main(void)
 		TEST(whole), TEST(adopted), TEST(adopted_offset), TEST(bad_requests),
 		TEST(too_small), TEST(default_map), TEST(occupied), TEST(newer_version),
 		TEST(internal_tail), TEST(cut_create), TEST(cancelled), TEST(destroy),
-		TEST(cut_destroy), TEST(add_spare),
+		TEST(cut_destroy), TEST(add_spare), TEST(old_locator), TEST(regular_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

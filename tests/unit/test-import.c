@@ -82,6 +82,16 @@ static void badblocks(void **state)
 	assert_contains(err.text, "multiple of 512");
 }
 
+/* A file without any line must not be read into memory whole. */
+static void long_line(void **state)
+{
+	struct dmremap_import how = { 0 };
+	static char text[100001];
+
+	memset(text, '7', sizeof(text) - 1);
+	bad(&how, text, -EBADMSG, "line 1: is too long");
+}
+
 static void nul(void **state)
 {
 	struct dmremap_import how = { .format = DMREMAP_LIST_BADBLOCKS };
@@ -179,6 +189,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(badblocks),
 		cmocka_unit_test(nul),
+		cmocka_unit_test(long_line),
 		cmocka_unit_test(ddrescue),
 		cmocka_unit_test(json),
 		cmocka_unit_test(formats),

@@ -117,6 +117,24 @@ static void fails(void **state)
 	dmremap_ranges_free(r);
 }
 
+static int stops_early(const char *message, char **answer)
+{
+	*answer = strdup("relocated 3 lost 0 unchanged 0 failed 0 error -28");
+	return 0;
+}
+
+static void partly(void **state)
+{
+	struct dmremap_ranges *r = many(3000);
+	struct dmremap_result result;
+
+	reset(stops_early);
+	assert_int_equal(dmremap_relocate("x", r, NULL, NULL, &result, &err), -ENOSPC);
+	assert_int_equal(result.relocated, 3);
+	assert_contains(err.text, "spare add");
+	dmremap_ranges_free(r);
+}
+
 /* --- Map -------------------------------------------------------------------- */
 
 static const char *map_answers[8];
@@ -235,6 +253,7 @@ int main(void)
 		cmocka_unit_test(one_range),
 		cmocka_unit_test(stopped),
 		cmocka_unit_test(fails),
+		cmocka_unit_test(partly),
 		cmocka_unit_test(map_live),
 		cmocka_unit_test(map_nonsense),
 		cmocka_unit_test(policy),

@@ -136,6 +136,44 @@ static void torn_in_part(void **state)
 	assert_int_equal(fx_info(&fx)->lost, 2);
 }
 
+static void erase_second(struct fixture *f, const char *path, uint64_t offset)
+{
+	static unsigned int calls;
+
+	if (calls++)
+		fx_erase(f, path, offset);
+}
+
+/* Repair must keep what proves that the commit was torn: the versions before it. */
+static void torn_repaired(void **state)
+{
+	struct dmr_page *page = dmri_alloc(sizeof(*page));
+	struct dmremap_plan *p;
+	struct dmri_dev *dev;
+
+	with_records(1);
+	fx_frames(&fx, 0, 2, 3, erase_second);
+	/* Commit 4 of pages 1 and 2, of which one frame of page 2 landed. */
+	dev = fx_open(&fx, 0);
+	page->header.page = cpu_to_le32(2);
+	page->header.gen = cpu_to_le64(4);
+	page->header.session = cpu_to_le64(4711);
+	page->header.digest_before = cpu_to_le64(fx.set->image->assembly.digest);
+	page->header.digest_after = cpu_to_le64(1);
+	page->records[0] = fx_record(DMR_RECORD_LOST, 0, 77, 0, 1);
+	dmri_frame_seal(page, fx.set->uuid, 0, 90);
+	assert_int_equal(dmri_dev_write(dev, DMR_FRAMES_SECTOR + 90 * 8, page, 4096), 0);
+	dmri_dev_close(dev);
+	free(page);
+	fx_load(&fx);
+	assert_true(fx_info(&fx)->torn);
+	assert_int_equal(fx_info(&fx)->verdict, DMREMAP_READY);
+	assert_int_equal(dmremap_repair_plan(fx.set, 0, &p, &fx.err), 0);
+	fx_commit_plan(&fx, p);
+	fx_load(&fx);
+	assert_int_equal(fx_info(&fx)->verdict, DMREMAP_READY);
+}
+
 static void page_missing(void **state)
 {
 	with_records(1);
@@ -366,12 +404,29 @@ static void spare_removed(void **state)
 
 static void copied_member(void **state)
 {
+	struct dmremap_plan *p;
+
 	with_records(2);
 	fx_copy(fx.spares[0], fx.spares[1]);
 	fx_load(&fx);
 	assert_int_equal(fx_info(&fx)->verdict, DMREMAP_REFUSED);
 	assert_int_equal(fx.set->code, -ENOTUNIQ);
 	assert_contains(fx_info(&fx)->reason, fx.spares[1]);
+	/* Which of the two is meant is not known: neither is written to. */
+	assert_int_equal(dmremap_destroy_plan(fx.set, DMREMAP_FORCE, &p, &fx.err), -ENOTUNIQ);
+	assert_int_equal(dmremap_repair_plan(fx.set, DMREMAP_FORCE, &p, &fx.err), -ENOTUNIQ);
+}
+
+static void no_data_member(struct dmr_root *root)
+{
+	root->members[0].state = cpu_to_le32(DMR_MEMBER_REMOVED);
+}
+
+static void data_removed(void **state)
+{
+	with_records(1);
+	fx_commit_root(&fx, no_data_member);
+	assert_int_equal(fx_info(&fx)->verdict, DMREMAP_REFUSED);
 }
 
 /* --- Adopted data devices -------------------------------------------------------- */
@@ -496,6 +551,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(ready), TEST(counts), TEST(torn), TEST(torn_on_one), TEST(torn_in_part),
+		TEST(torn_repaired), TEST(data_removed),
 		TEST(page_missing), TEST(page_aged), TEST(root_missing), TEST(diverged), TEST(rot),
 		TEST(block_twice), TEST(slot_twice), TEST(out_of_bounds),
 		TEST(spare_missing), TEST(data_missing), TEST(anchor_copy), TEST(spare_stale),
