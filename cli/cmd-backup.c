@@ -96,6 +96,29 @@ int cmd_metadata_restore(struct invocation *inv)
 	return err;
 }
 
+/*
+ * What redundancy can not mend, a member that is out of date or missing or a map
+ * that nobody holds, is told as verify would tell it.
+ */
+static int tell_repaired(struct invocation *inv, struct dmremap_set *set, int steps)
+{
+	struct dmremap_error error = {};
+	int err = dmremap_set_load(set, NULL, &error);
+
+	if (err < 0)
+		return fail_lib(inv, err, &error);
+	if (dmremap_set_info(set)->verdict != DMREMAP_READY) {
+		err = fail("Repair can not make set %s whole: %s", dmremap_set_info(set)->name,
+			   dmremap_set_info(set)->reason);
+		advise("What is left of it: " PROGRAM " metadata verify %s",
+		       dmremap_set_info(set)->name);
+		return err;
+	}
+	if (!steps)
+		say("The metadata of set %s needs no repair.", dmremap_set_info(set)->name);
+	return DONE;
+}
+
 int cmd_metadata_repair(struct invocation *inv)
 {
 	struct dmremap_error error = {};
@@ -121,9 +144,10 @@ int cmd_metadata_repair(struct invocation *inv)
 	if (steps) {
 		err = finish(inv, plan, NULL, "Redundancy is written again on set");
 	} else {
-		say("The metadata of set %s needs no repair.", dmremap_plan_info(plan)->name);
 		dmremap_plan_free(plan);
 	}
+	if (!err)
+		err = tell_repaired(inv, set, steps);
 	dmremap_scan_free(scan);
 	return err;
 }

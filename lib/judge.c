@@ -132,6 +132,12 @@ static void judge_stale(struct dmremap_set *set, struct dmremap_member_info *m,
 			m->path, m->index, m->reason, m->slots_used);
 }
 
+/* Sector of its device where the data behind a header begins. */
+static u64 data_begins(const struct dmri_found *f)
+{
+	return f->region_start + le64_to_cpu(f->anchors.anchor.payload_start);
+}
+
 static void judge_member(struct dmremap_set *set, unsigned int index,
 			 const struct dmri_opened *opened, const struct dmri_image *image)
 {
@@ -164,7 +170,8 @@ static void judge_member(struct dmremap_set *set, unsigned int index,
 	if (s->index != index && s->index != DMREMAP_NOT_JOINED)
 		fault = DMR_BAD_LOCATION;
 	else if (le64_to_cpu(d->sectors) > m->payload_sectors ||
-		 (m->role == DMR_ROLE_DATA) != !index)
+		 (m->role == DMR_ROLE_DATA) != !index ||
+		 (!index && data_begins(&set->found[found]) != set->info.data_offset))
 		fault = DMR_BAD_GEOMETRY;
 	if (fault) {
 		dmri_text(m->reason, sizeof(m->reason), "%s", dmr_fault_text(fault));

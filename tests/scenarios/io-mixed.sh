@@ -5,13 +5,14 @@
 # shellcheck disable=SC2034,SC2154 # variables of lib.sh
 # Timeout: 150
 
-# Ranges of bad sectors in the first 40 MiB: COUNT of them, of up to LENGTH.
-scatter() { # COUNT LENGTH
-	awk -v off="$off" -v count="$1" -v length_="$2" 'BEGIN {
+# Ranges of bad sectors in the first 40 MiB: COUNT of them, of LENGTH or up to
+# that.
+scatter() { # COUNT LENGTH [fixed]
+	awk -v off="$off" -v count="$1" -v most="$2" -v fixed="${3:-}" 'BEGIN {
 		srand(count)
 		step = int(81920 / count)
 		for (i = 0; i < count; i++) {
-			n = 1 + int(rand() * length_)
+			n = fixed ? most : 1 + int(rand() * most)
 			at = off + i * step + int(rand() * (step - n))
 			print at, at + n - 1
 		}
@@ -89,7 +90,10 @@ test_500_bad_ranges() {
 test_4000_bad_blocks() {
 	bad_ranges=500
 	big_set
-	scatter 500 64
+	scatter 500 64 fixed
+	write_sectors $dev 0 81920 1 --size 2048
+	check_that "R5: all bad blocks are relocated" "$(status set remapped)" ">= 4000"
+	check_is "R1: all is read back" "$(sectors $dev 0 81920 --size 64)" "0-81919:1"
 	fio_passes 4k:64 1M:8 512-256k:4
 	after_passes
 }

@@ -44,7 +44,7 @@ test_policy_retry() {
 	write_sectors $dev 0 64 1
 	set_bad 20 21
 	need_is "$(sectors_bad $dev 16 8)" "16-19:1 20-21:BAD 22-23:1"
-	message set policy unreadable retry
+	message set policy unreadable retry >/dev/null
 	check_is "R3: with unreadable=retry a bad sector is still an error" \
 		"$(sectors_bad $dev 16 8)" "16-19:1 20-21:BAD 22-23:1"
 	need_is "$(map_lost set)" "2:30"
@@ -67,10 +67,10 @@ test_forgotten_sectors() {
 	write_sectors $dev 0 64 1
 	check_is "unreadable answers" "$(message set unreadable 20 2)" "lost 2"
 	check_is "R3: they are errors now" "$(sectors_bad $dev 16 8)" "16-19:1 20-21:BAD 22-23:1"
-	message set policy unreadable retry
+	message set policy unreadable retry >/dev/null
 	check_is "R1: no retry believes the medium" "$(sectors_bad $dev 16 8)" \
 		"16-19:1 20-21:BAD 22-23:1"
-	message set release 0 8
+	message set release 0 8 >/dev/null
 	check_is "R1: nor does release" "$(sectors_bad $dev 16 8)" "16-19:1 20-21:BAD 22-23:1"
 	restart set
 	check_is "R1: nor a restart" "$(sectors_bad $dev 16 8)" "16-19:1 20-21:BAD 22-23:1"
@@ -115,7 +115,7 @@ test_heal_on_spare() {
 
 test_policy_heal_spare() {
 	simple_set
-	message set policy heal spare
+	message set policy heal spare >/dev/null
 	write_sectors $dev 0 64 1
 	set_bad 20
 	need_is "$(sectors_bad $dev 16 8)" "16-19:1 20-20:BAD 21-23:1"

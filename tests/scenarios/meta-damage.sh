@@ -4,6 +4,7 @@
 # unreadable, or in order and full of nonsense. tests/tools/metadata-damage knows
 # what is right; with DAMAGE_STRIDE=1 it takes every byte.
 # VM: --smp 1
+# shellcheck disable=SC2034,SC2154 # variables of lib.sh
 # Timeout: 300
 
 DAMAGE=/src/build/tests/tools/metadata-damage
