@@ -34,7 +34,7 @@ demo:
 check:
 	$(Q)tests/check
 bench:
-	$(Q)tests/bench/run
+	$(Q)tests/bench/metadata
 
 install: user
 	$(Q)install -D -m 755 $(CLI) $(DESTDIR)$(PREFIX)/sbin/dmremapctl
