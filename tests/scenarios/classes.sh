@@ -205,3 +205,19 @@ test_transport_errors() {
 	check "R4: afterwards all is written" write_sectors $dev 0 512 3 --size 8
 	check_is "R1: and read" "$(sectors $dev 0 512 --size 8)" "0-511:3"
 }
+
+# One command in five fails with a protection error: not a word about the medium.
+test_protection_errors() {
+	scsi_set
+	write_sectors $dev 0 512 1 --size 8
+	echo 32 >/sys/bus/pseudo/drivers/scsi_debug/opts
+	echo 5 >/sys/bus/pseudo/drivers/scsi_debug/every_nth
+	write_sectors $dev 0 512 1 --size 8 --all >"$TMP/writes" || true
+	sectors $dev 0 512 --size 8 >"$TMP/reads"
+	echo 0 >/sys/bus/pseudo/drivers/scsi_debug/every_nth
+	check_like "R4: protection errors of writes are passed up" "$(<"$TMP/writes")" "*:EILSEQ*"
+	check_like "R4: and of reads" "$(<"$TMP/reads")" "*:EILSEQ*"
+	check_that "R4: as the counter says" "$(status set passed)" "> 20"
+	check_is "R4: nothing is relocated or lost" "$(map set) $(status set used)" " 0"
+	check_is "R1: all is read" "$(sectors $dev 0 512 --size 8)" "0-511:1"
+}

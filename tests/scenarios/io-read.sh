@@ -78,6 +78,27 @@ test_forgotten_sectors() {
 	check_is "R3: a write heals" "$(sectors_bad $dev 16 8)" "16-19:1 20-20:2 21-21:BAD 22-23:1"
 }
 
+# Lost on the spare: what the data device held before it moved is stale.
+test_lost_on_the_spare() {
+	simple_set
+	write_sectors $dev 0 64 1
+	need message set relocate 2 1
+	write_sectors $dev 16 8 2
+	need message set unreadable 19 2
+	need_is "$(sectors_bad $dev 16 8)" "16-18:2 19-20:BAD 21-23:2"
+	message set policy unreadable retry >/dev/null
+	check_is "R1: no retry on the spare" "$(sectors_bad $dev 16 8)" "16-18:2 19-20:BAD 21-23:2"
+	check_is "release answers" "$(message set release 2 1)" "released 1 unchanged 0 failed 0"
+	check_is "R1: back in place the lost sectors are errors, not the old content" \
+		"$(sectors_bad $dev 16 8) $(map set)" "16-18:2 19-20:BAD 21-23:2 2:0:0:18"
+	check_is "R1: release again does not believe them" \
+		"$(message set release 2 1 >/dev/null; sectors_bad $dev 16 8)" "16-18:2 19-20:BAD 21-23:2"
+	restart set
+	check_is "R1: nor a restart" "$(sectors_bad $dev 16 8)" "16-18:2 19-20:BAD 21-23:2"
+	write_sectors $dev 19 2 3
+	check_is "R3: a write heals" "$(sectors_bad $dev 16 8) $(map set)" "16-18:2 19-20:3 21-23:2 "
+}
+
 test_heal_in_place() {
 	simple_set
 	write_sectors $dev 0 64 1

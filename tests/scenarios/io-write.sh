@@ -132,6 +132,28 @@ test_acknowledged_is_on_disk() {
 	check_is "R2: with its map" "$(map_remapped set)" "12 13 62"
 }
 
+# The spare takes 0.4 s for each write. The block's, the flush and the map's must
+# all be done before the write is acknowledged.
+test_acknowledged_after_commit() {
+	local start took
+	modprobe dm-delay
+	null_disk data 32
+	null_disk disk 16
+	dm_make spare "$(linear_table "$disk")"
+	make_set set "$data" /dev/mapper/spare
+	dev=/dev/mapper/set
+	off=$(offset_of set)
+	write_sectors $dev 0 64 1
+	set_bad 17
+	dm_swap spare "0 $(sectors_of "$disk") delay $disk 0 0 $disk 0 400"
+	start=${EPOCHREALTIME/./}
+	write_sectors $dev 16 8 2
+	took=$(((${EPOCHREALTIME/./} - start) / 1000))
+	check_is "R2: the block is relocated" "$(map_remapped set)" "2"
+	check_that "R2: it took as long as the block and its mapping (ms)" $took ">= 800"
+	dm_swap spare "$(linear_table "$disk")"
+}
+
 # fsync() on the set reaches the disks as it does through dm-linear.
 test_flush_counts() {
 	local plain idle was plain_syncs

@@ -77,6 +77,35 @@ test_relocate_and_release_small_blocks() {
 	check_that "blocks moved and back" "$(status set released)" "> 20"
 }
 
+# Slots are few, so that they are taken again at once, and reads from them are
+# slow: one that is on its way to a slot must not see the next block there.
+test_slots_are_reused() {
+	local slots
+	modprobe dm-delay
+	null_disk data 32
+	null_disk disk 4
+	dm_make spare "$(linear_table "$disk")"
+	make_set set "$data" /dev/mapper/spare
+	dev=/dev/mapper/set
+	off=$(offset_of set)
+	slots=$(status set slots)
+	need message set relocate 1000 $((slots - 24))
+	need_is "$(($(status set slots) - $(status set used)))" "24"
+	dm_swap spare "0 $(sectors_of "$disk") delay $disk 0 25 $disk 0 0"
+	some() {
+		message set relocate $((RANDOM % 16)) 12
+		message set release 0 28
+	}
+	rm -f "$TMP/stop"
+	repeat some &
+	check "R1: slots are given to other blocks while they are read" \
+		/src/build/tests/sectors race $dev 0 224 8 --readers 12 --writers 2 --size 4
+	touch "$TMP/stop"
+	wait
+	check_that "blocks moved and back" "$(status set released)" "> 50"
+	dm_swap spare "$(linear_table "$disk")"
+}
+
 # With the fsync()s of other writers.
 test_relocate_verify() {
 	simple_set
