@@ -209,7 +209,16 @@ static inline int dmr_policy_ok(const struct dmr_policy *p)
 {
 	return le32_to_cpu(p->heal) <= DMR_HEAL_SPARE &&
 	       le32_to_cpu(p->unreadable) <= DMR_UNREADABLE_RETRY &&
-	       le32_to_cpu(p->retries) <= DMR_MAX_RETRIES;
+	       le32_to_cpu(p->retries) <= DMR_MAX_RETRIES &&
+	       le32_to_cpu(p->ioerr) <= DMR_IOERR_PASS &&
+	       le32_to_cpu(p->slow_ms) <= DMR_MAX_SLOW_MS &&
+	       le32_to_cpu(p->sample) <= DMR_MAX_SAMPLE &&
+	       le32_to_cpu(p->breaker_streak) <= DMR_MAX_STREAK &&
+	       (!p->breaker_ms || le32_to_cpu(p->breaker_ms) >= DMR_MIN_BREAKER_MS) &&
+	       le32_to_cpu(p->breaker_ms) <= DMR_MAX_BREAKER_MS &&
+	       (!p->scrub_rate || le32_to_cpu(p->scrub_rate) >= DMR_MIN_SCRUB_RATE) &&
+	       le32_to_cpu(p->spare_low) <= 101 &&
+	       le32_to_cpu(p->lifetime) <= DMR_MAX_LIFETIME;
 }
 
 /* Records that blocks on spares leave to lost blocks and bad slots: a quarter. */

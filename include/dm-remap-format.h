@@ -106,6 +106,29 @@ struct dmr_anchor {
 	__u8 reserved[4096 - 8 - 24 - 32 - 16 - 48 - 8 - DMR_LABEL_SIZE];
 };
 
+/* --- Label -------------------------------------------------------------- */
+
+#define DMR_LABEL_MAGIC		"dmrspare"	/* 8 bytes, no terminator */
+#define DMR_LABEL_VERSION	1
+#define DMR_DOMAIN_SIZE		64
+
+/*
+ * The first 4 KiB of a device that may become a spare of some set, and belongs to
+ * none yet. It gives way to the anchor, which lies in the same place.
+ */
+struct dmr_label {
+	__u8 magic[8];
+	__le32 csum;
+	__le32 version;			/* another one: not a label that may be used */
+	__u8 uuid[16];
+	__le64 device_sectors;		/* length of the device that was labelled */
+	__le64 created;			/* seconds since 1970 */
+	__le32 tier;
+	__le32 reserved0;
+	char domain[DMR_DOMAIN_SIZE];	/* NUL-padded UTF-8; empty: of no domain */
+	__u8 reserved[4096 - 56 - DMR_DOMAIN_SIZE];
+};
+
 /* --- Frame -------------------------------------------------------------- */
 
 #define DMR_FRAME_MAGIC		0x52464d44u	/* "DMFR" */
@@ -226,7 +249,17 @@ struct dmr_policy {
 	__le32 heal;		/* enum dmr_heal: where a lost block is rewritten */
 	__le32 unreadable;	/* enum dmr_unreadable: reads of lost sectors */
 	__le32 retries;		/* 0 to 10: tries beyond the one that finds the block */
-	__le32 reserved[13];
+	__le32 ioerr;		/* enum dmr_ioerr: what an error without a class says */
+	__le32 slow_ms;		/* an I/O that takes longer is slow; 0: none is */
+	__le32 sample;		/* measure one of so many I/Os; 0: none */
+	__le32 breaker_streak;	/* bad blocks in a row; 0: default */
+	__le32 breaker_ms;	/* 0: default */
+	__le32 relocate_rate;	/* blocks a second; 0: without limit */
+	__le32 scrub_rate;	/* KiB a second; 0: default */
+	__le32 spare_low;	/* percent + 1; 0: default */
+	__le32 lifetime;	/* seconds; 0: for ever */
+	__le64 version;		/* grows with each change */
+	__le32 reserved[2];
 };
 
 enum dmr_heal {
@@ -239,8 +272,24 @@ enum dmr_unreadable {
 	DMR_UNREADABLE_RETRY = 1,	/* try the medium; what reads is believed again */
 };
 
+enum dmr_ioerr {
+	DMR_IOERR_PROBE = 0,	/* believed if it fails again while other places work */
+	DMR_IOERR_PASS = 1,	/* passed up */
+};
+
 #define DMR_MAX_RETRIES		10
 #define DMR_DEFAULT_RETRIES	0
+#define DMR_MAX_SLOW_MS		600000
+#define DMR_MAX_SAMPLE		65536
+#define DMR_MAX_STREAK		4096
+#define DMR_DEFAULT_STREAK	16
+#define DMR_MIN_BREAKER_MS	100
+#define DMR_MAX_BREAKER_MS	600000
+#define DMR_DEFAULT_BREAKER_MS	1000
+#define DMR_MIN_SCRUB_RATE	64
+#define DMR_DEFAULT_SCRUB_RATE	10240
+#define DMR_DEFAULT_SPARE_LOW	10
+#define DMR_MAX_LIFETIME	31536000
 
 /* How an adopted data device is recognised; empty strings are unknown. */
 struct dmr_identity {
@@ -256,6 +305,18 @@ struct dmr_identity {
 
 #define DMR_FINGERPRINT_BYTES	131072
 
+/* How far reading all of the data device has come. */
+struct dmr_scrub {
+	__le32 state;			/* as enum dmr_nl_scrub_state */
+	__le32 reserved0;
+	__le64 first, end;		/* blocks; end 0: none was ever started */
+	__le64 position;		/* next block to be read */
+	__le64 started;			/* seconds since 1970 */
+	__le64 elapsed;			/* seconds that it ran */
+	__le64 lost, slow, skipped;	/* blocks */
+	__u8 reserved[56];
+};
+
 struct dmr_root {
 	struct dmr_frame_header header;
 	__le32 state;			/* enum dmr_set_state */
@@ -269,7 +330,8 @@ struct dmr_root {
 	struct dmr_policy policy;
 	struct dmr_identity identity;
 	struct dmr_member members[DMR_MAX_MEMBERS];
-	__u8 reserved[DMR_PAGE_PAYLOAD - 64 - 64 - 640 - 64 * DMR_MAX_MEMBERS];
+	struct dmr_scrub scrub;
+	__u8 reserved[DMR_PAGE_PAYLOAD - 64 - 64 - 640 - 64 * DMR_MAX_MEMBERS - 128];
 };
 
 #ifndef __cplusplus
@@ -279,6 +341,8 @@ _Static_assert(sizeof(struct dmr_record) == DMR_RECORD_SIZE, "record size");
 _Static_assert(sizeof(struct dmr_page) == DMR_FRAME_SIZE, "page size");
 _Static_assert(sizeof(struct dmr_member) == 64, "member size");
 _Static_assert(sizeof(struct dmr_policy) == 64, "policy size");
+_Static_assert(sizeof(struct dmr_label) == DMR_FRAME_SIZE, "label size");
+_Static_assert(sizeof(struct dmr_scrub) == 128, "scrub size");
 _Static_assert(sizeof(struct dmr_identity) == 640, "identity size");
 _Static_assert(sizeof(struct dmr_root) == DMR_FRAME_SIZE, "root size");
 #endif
