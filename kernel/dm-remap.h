@@ -2,7 +2,7 @@
 /*
  * Internal interfaces of the remap target. One section per source file, in
  * the order in which they stand on each other: index, map, store, spare,
- * health, relocate, target.
+ * health, relocate, policy, statistics, events, scrub, set, target.
  *
  * Threads. Any number of submitters and completions read the map without a
  * lock. Only the worker of a set (relocate.c) changes it, waits for I/O, and
@@ -16,6 +16,8 @@
 #include <linux/blkdev.h>
 #include <linux/crc32c.h>
 #include <linux/device-mapper.h>
+#include <linux/dm-ioctl.h>
+#include <linux/init.h>
 #include <linux/seqlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -24,6 +26,7 @@
 
 #define dmr_crc32c(crc, data, size) crc32c(crc, data, size)
 #include "../include/dm-remap-assemble.h"
+#include "../include/dm-remap-netlink.h"
 
 #define DM_MSG_PREFIX "remap"
 
@@ -126,6 +129,7 @@ struct remap_map {
 	 */
 	u32 seq, release_seq;
 	u32 holds;			/* counts map_hold()s, for who wants to know of any */
+	u32 version;			/* counts commits that changed it */
 	unsigned int nr_changes;
 	struct map_change changes[MAP_MAX_CHANGES];
 };
@@ -194,6 +198,7 @@ struct remap_member {
 	u32 tier;
 	bool metadata;			/* commits are written to it */
 	bool leaving;			/* being evacuated: no new slots */
+	bool joined;			/* to be told when that is durable */
 	bool dirty;			/* holds data that a commit must flush first */
 	unsigned int unit;		/* sectors that the medium loses together */
 	unsigned int failing;		/* slots that failed since one was written */
@@ -205,6 +210,9 @@ struct remap_member {
 	unsigned long *bad_slots;
 	/* Writes acknowledged in slots, and how many of them a flush has covered. */
 	atomic64_t acked, flushed;
+
+	struct remap_latency __percpu *latency;
+	atomic64_t errors[2][DMR_NL_CLASS_MAX + 1];
 
 	/* metadata frames */
 	u32 nr_frames;
@@ -267,7 +275,44 @@ void set_close(struct remap_set *set);
 struct remap_member *member_alloc(struct remap_set *set, unsigned int index);
 void member_free(struct remap_member *m);
 
+/*
+ * Hot join. set_check_spare() proves in process context that @bdev is a new spare of
+ * this set, and makes a member for it with the help of @anchor, a buffer; set_join()
+ * in the worker writes the map to it and lets it in. @why is a sentence for the one who
+ * asked. 0, -ENOMEM, -EUCLEAN (it is not ours), -EEXIST, -ENOSPC, -EIO, -EINTR,
+ * -EOPNOTSUPP (needs a reload of the table).
+ */
+int set_check_spare(struct remap_set *set, struct block_device *bdev,
+		    struct dmr_anchor *anchor, struct remap_member **m, const char **why);
+int set_join(struct remap_set *set, struct remap_member *m);
+
 /* --- io.c: waiting for one I/O ------------------------------------------- */
+
+/* Pages for I/O that is longer than a block. */
+#define RUN_PAGES	64
+#define RUN_SECTORS	(RUN_PAGES * (PAGE_SIZE >> SECTOR_SHIFT))
+
+struct block_run {
+	unsigned int nr;
+	u64 first;
+	struct map_entry entries[RUN_PAGES];
+};
+
+struct remap_run {
+	struct bio_vec vecs[RUN_PAGES];
+	struct page *pages[RUN_PAGES];
+	struct block_run blocks;	/* that are being moved with it */
+};
+
+/* NULL if there is no memory. May sleep. */
+struct remap_run *run_alloc(void);
+void run_free(struct remap_run *run);
+/* Read or write @nr sectors at sector @at of the run's pages. May sleep. */
+blk_status_t io_run(struct block_device *bdev, blk_opf_t opf, sector_t sector,
+		    struct remap_run *run, unsigned int at, unsigned int nr);
+/* Copy @nr sectors between the run and a buffer. */
+void run_copy(struct remap_run *run, unsigned int at, unsigned int nr, void *buf,
+	      bool to_run);
 
 /* Read or write @nr sectors (at most a block) of kernel memory. May sleep. */
 blk_status_t io_buffer(struct block_device *bdev, blk_opf_t opf, sector_t sector,
@@ -314,11 +359,8 @@ static inline bool spare_gone(const struct remap_member *m)
 
 /* --- health.c: what an error says about a device (R4) -------------------- */
 
-/* True for the classes that can mean a bad block. Any context. */
-static inline bool status_is_evidence(blk_status_t status)
-{
-	return status == BLK_STS_MEDIUM || status == BLK_STS_IOERR;
-}
+/* True for the classes that can mean a bad block, by the policy. Any context. */
+static inline bool status_is_evidence(const struct remap_set *set, blk_status_t status);
 
 /*
  * Worker: does this device carry out other I/O of this direction now? Writes
@@ -330,13 +372,16 @@ void health_work(struct work_struct *work);	/* looks whether it can be closed */
 
 /* --- relocate.c: the worker ---------------------------------------------- */
 
-/* What a message wants from the worker. */
+/* What is wanted from the worker. */
 enum request_kind {
 	REQUEST_RELOCATE,
 	REQUEST_RELEASE,
 	REQUEST_UNREADABLE,
+	REQUEST_VERIFY,		/* read blocks and remember what is lost of them */
 	REQUEST_EVACUATE,
 	REQUEST_POLICY,
+	REQUEST_SCRUB,		/* keep how far the scrub is */
+	REQUEST_JOIN,
 };
 
 struct remap_request {
@@ -345,7 +390,12 @@ struct remap_request {
 	enum request_kind kind;
 	u64 next;		/* where the next slice begins, in units of first */
 	u64 first, count;	/* blocks; UNREADABLE: sectors; EVACUATE: first is the member */
+	bool slow_only;		/* RELOCATE: leave what reads well */
+	struct remap_run *run;	/* RELOCATE: for runs of blocks; may be NULL */
 	struct dmr_policy policy;
+	struct dmr_scrub scrub;
+	struct remap_member *joiner;	/* JOIN: the set's when it was begun */
+	unsigned long deadline;	/* jiffies; it ends early then, with -ETIME; 0: never */
 	u64 moved, lost, unchanged, failed;	/* out: blocks; UNREADABLE: sectors */
 	bool cancel;		/* stop at the next slice, with -EINTR */
 	int error;		/* out: why it stopped early */
@@ -374,6 +424,11 @@ bool room_for_lost(struct remap_set *set);
  * that it leaves is retired if @retire. 0; -ENOSPC, -ENOMEM, -EBUSY.
  */
 int place_block(struct remap_set *set, struct map_entry *e, u32 invalid, bool retire);
+/*
+ * A write of a taken slot failed: the slot is never used again (R4), or its spare is
+ * out. 0, -EBUSY, -ENOSPC. Worker.
+ */
+int slot_failed(struct remap_set *set, struct remap_member *m, u32 slot, blk_status_t status);
 /* request.c: one slice of a request; true when it is finished. Worker. */
 bool request_slice(struct remap_set *set, struct remap_request *rq);
 
@@ -381,8 +436,167 @@ bool request_slice(struct remap_set *set, struct remap_request *rq);
 void remap_queue(struct remap_set *set, struct bio *bio);
 /* Run a request in the worker and wait for it. 0 or negative errno. */
 int remap_request(struct remap_set *set, struct remap_request *rq);
+/* The same for a range of blocks, not faster than the policy allows. */
+int remap_request_range(struct remap_set *set, struct remap_request *rq);
 
-/* --- target.c: the set as a whole ---------------------------------------- */
+/* --- policy.c: what is decided elsewhere --------------------------------- */
+
+/* What a set does about faults, as it is in force. Written by the worker. */
+struct remap_policy {
+	struct dmr_policy disk;		/* as it is kept */
+	bool heal_to_spare;
+	bool retry_unreadable;
+	bool pass_ioerr;
+	u32 tries;			/* of one I/O */
+	u32 slow_jiffies;		/* U32_MAX: nothing is slow */
+	u32 slow_us;			/* the same */
+	u32 sample;			/* measure one of so many I/Os; 0: none */
+	u32 breaker_streak;
+	u32 breaker_jiffies;
+	u32 relocate_rate;		/* blocks a second; 0: without limit */
+	u32 scrub_rate;			/* KiB a second */
+	u32 spare_low;			/* percent */
+};
+
+/* Let its lifetime begin, if it has one. The set is in use. */
+void policy_arm(struct remap_set *set);
+/* From what is on disk, which is valid. */
+void policy_take(struct remap_set *set, const struct dmr_policy *disk);
+/*
+ * Put a policy into force: durable when this returns. With version 0 it gets the
+ * next one. The caller holds change_lock. 0; -ESTALE: its version is not above
+ * that in force; or why it can not be kept.
+ */
+int policy_set(struct remap_set *set, struct dmr_policy *policy, enum dmr_nl_reason reason);
+/* A value by its name, as in messages. 0, -EINVAL. */
+int policy_parse(struct dmr_policy *policy, const char *name, const char *value);
+/* All of it as pairs of name and value. */
+int policy_print(const struct dmr_policy *policy, char *buf, size_t size);
+void policy_expires(struct work_struct *work);
+
+/* --- stats.c: counting --------------------------------------------------- */
+
+#define NR_PATHS	(DMR_NL_PATH_MAX + 1)
+#define NR_CLASSES	(DMR_NL_CLASS_MAX + 1)
+
+/* Of one processor. On the I/O path only these are written. */
+struct remap_stats {
+	u64 ios[2][NR_PATHS], sectors[2][NR_PATHS];
+	u32 tick;			/* for sampling */
+};
+
+struct remap_latency {
+	u64 buckets[2][DMR_NL_BUCKETS];
+};
+
+struct remap_sum {
+	u64 ios[2][NR_PATHS], sectors[2][NR_PATHS];
+};
+
+enum dmr_nl_class status_class(blk_status_t status);
+void stats_latency(struct remap_member *m, bool write, u64 ns);
+/* An error that a device below returned. Any context. */
+void stats_error(struct remap_member *m, bool write, blk_status_t status);
+void stats_sum(struct remap_set *set, struct remap_sum *sum);
+void stats_latency_sum(struct remap_member *m, struct remap_latency *sum);
+/* The `stats` message: as much as fits. */
+int stats_print(struct remap_set *set, char *buf, size_t size);
+
+/* --- event.c: telling ---------------------------------------------------- */
+
+#define EVENT_RECORDS	32
+#define EVENT_EXTENTS	32
+#define NR_EVENTS	(DMR_NL_EVENT_MAX + 1)
+
+struct event_extent {
+	u64 sector, count;
+};
+
+/* What waits to be told; occurrences of the same kind are put together. */
+struct event_record {
+	u8 kind;			/* enum dmr_nl_event */
+	s8 member, direction, class;	/* -1: of none */
+	s8 reason, breaker;
+	u8 nr_extents;
+	bool edge;			/* never put together with another */
+	u32 max_us;
+	u64 time, time_last;		/* ns since 1970 */
+	u64 occurrences, total;
+	u64 extents_lost;
+	u64 slots_used, slots;		/* spare events */
+	struct event_extent extents[EVENT_EXTENTS];
+};
+
+struct event_list {
+	unsigned int nr;
+	struct event_record records[EVENT_RECORDS];
+};
+
+struct remap_events {
+	spinlock_t lock;		/* any context */
+	struct event_list *fill, *drain;	/* drain: of the sender alone */
+	unsigned int drained;
+	u64 seq, dropped;
+	u64 totals[NR_EVENTS];
+	unsigned long last;		/* jiffies; when it was sent last */
+	struct delayed_work work;
+};
+
+int event_init(struct remap_set *set);
+void event_destroy(struct remap_set *set);
+/* Send what waits, and wait for that. Process context. */
+void event_flush(struct remap_set *set);
+/* An I/O, @nr sectors of the target at @sector, failed or was slow. Any context. */
+void event_io(struct remap_set *set, enum dmr_nl_event kind, unsigned int member,
+	      bool write, blk_status_t status, sector_t sector, u64 nr, u64 us);
+/* Something became of @nr sectors, and a member has to do with it (-1: none). Any context. */
+void event_place(struct remap_set *set, enum dmr_nl_event kind, int member, sector_t sector,
+		 u64 nr);
+/* A state began or ended. Any context; @member as before. */
+void event_edge(struct remap_set *set, enum dmr_nl_event kind, int member);
+void event_policy(struct remap_set *set, enum dmr_nl_reason reason);
+
+/* --- scrub.c: reading everything before the user does -------------------- */
+
+struct remap_scrub {
+	struct mutex lock;		/* all below, for as long as a chunk is read */
+	struct dmr_scrub now;		/* state, range, position, counts */
+	struct delayed_work work;
+	struct remap_run *run;		/* while it runs */
+	ktime_t due;			/* when the next chunk may be read */
+	ktime_t since;			/* running; elapsed counts up to here */
+	ktime_t window;			/* over which the rate is measured */
+	u64 window_bytes, rate;		/* rate: KiB a second */
+	u64 others;			/* I/O of others when it was looked at last */
+	unsigned int tries;		/* of a chunk that says nothing */
+	unsigned long saved, told;	/* jiffies */
+
+	spinlock_t show_lock;		/* the copies for who asks */
+	struct dmr_scrub shown;
+	u64 shown_rate;
+};
+
+void scrub_init(struct remap_set *set);
+/* Activation: go on where it was. */
+void scrub_load(struct remap_set *set);
+/* It does nothing any more when this returns. Process context. */
+void scrub_stop(struct remap_set *set);
+/* 0; -EBUSY: one is running or paused; -ENOENT: none is; -ENOMEM. */
+int scrub_start(struct remap_set *set, u64 first, u64 count);
+int scrub_pause(struct remap_set *set);
+int scrub_resume(struct remap_set *set);
+int scrub_cancel(struct remap_set *set);
+/* What it is now, and its rate. */
+void scrub_get(struct remap_set *set, struct dmr_scrub *now, u64 *rate);
+
+/* --- netlink.c ----------------------------------------------------------- */
+
+/* Send an event to all listeners. 0, or -ENOMEM: try again. Process context. */
+int netlink_event(struct remap_set *set, const struct event_record *r, u64 seq);
+int __init netlink_init(void);
+void netlink_exit(void);
+
+/* --- set.c: the set as a whole ------------------------------------------- */
 
 enum remap_counter {
 	C_READ_ERRORS, C_WRITE_ERRORS, C_PASSED, C_RELOCATED, C_RELOCATE_FAILED,
@@ -394,9 +608,12 @@ enum remap_counter {
 /* The set of an active table; lives from preresume to postsuspend. */
 struct remap_set {
 	struct dm_target *ti;
-	const struct remap_target *rt;
+	struct remap_target *rt;
 	const char *name;		/* of the mapped device, for messages */
+	char dm_name[DMR_MAX_TEXT + 1];	/* as dmsetup knew it last; the sender of events */
 	struct list_head claim;		/* in the module's list of active sets */
+	u32 id;				/* grows along that list */
+	struct mutex change_lock;	/* policies and spares are changed one at a time */
 	u32 block_sectors;
 	unsigned int block_shift;	/* sectors to blocks */
 	unsigned int sector_align;	/* logical block size of the set, in sectors */
@@ -409,7 +626,11 @@ struct remap_set {
 	struct remap_reserve reserve;
 	unsigned int nr_members;	/* used entries of members[] */
 	struct remap_member *members[DMR_MAX_MEMBERS];	/* NULL: none there */
-	struct dmr_policy policy;	/* worker; readers take what they see */
+	struct remap_policy policy;	/* worker; readers take what they see */
+	struct delayed_work policy_work;	/* its lifetime ends */
+	struct remap_stats __percpu *stats;
+	struct remap_events events;
+	struct remap_scrub scrub;
 
 	/*
 	 * I/O on its way to slots, counted in two turns, so that a slot that
@@ -433,6 +654,7 @@ struct remap_set {
 	unsigned int bad_streak;	/* blocks found bad since a write succeeded */
 	bool event;			/* raise a table event after the commit */
 	bool full;			/* the last allocation found no slot */
+	u8 spare_level;			/* as it was told: enough, low, full */
 	atomic64_t counters[NR_COUNTERS];
 };
 
@@ -457,6 +679,8 @@ static inline unsigned int block_length(const struct remap_set *set, u64 block)
 
 /* Per-bio data. */
 struct remap_bio {
+	u32 start;		/* jiffies when it was sent */
+	u64 start_ns;		/* 0: not measured */
 	struct bvec_iter iter;	/* of the bio as it was mapped, sectors of the target */
 	u64 acked;		/* a flush: what it covers on the spare */
 	u32 seq;
@@ -469,7 +693,66 @@ struct remap_bio {
 	bool staged;		/* worker: it made changes that the commit decides on */
 };
 
-/* message.c */
+static inline bool status_is_evidence(const struct remap_set *set, blk_status_t status)
+{
+	return status == BLK_STS_MEDIUM ||
+	       (status == BLK_STS_IOERR && !READ_ONCE(set->policy.pass_ioerr));
+}
+
+/* A bio that reads or writes goes this way. I/O path. */
+static inline void stats_bio(struct remap_set *set, const struct bio *bio,
+			     enum dmr_nl_path path)
+{
+	bool write = bio_op(bio) != REQ_OP_READ;
+
+	if (unlikely(op_is_discard(bio_op(bio)) || bio_op(bio) == REQ_OP_SECURE_ERASE))
+		return;
+	this_cpu_inc(set->stats->ios[write][path]);
+	this_cpu_add(set->stats->sectors[write][path], bio_sectors(bio));
+}
+
+extern struct workqueue_struct *remap_wq;	/* what may wait, but for a set's worker */
+
+/* Take the set of a table into use, when it is resumed; give it back. */
+int set_activate(struct dm_target *ti, struct remap_target *rt);
+void set_deactivate(struct remap_target *rt);
+/* Requests end early from now on, or no longer. */
+void set_stopping(struct remap_target *rt, bool stopping);
+
+/*
+ * A set in use, which stays so until set_put(): by @name or @uuid (text; NULL: not
+ * asked for), or the first with an id above @after if both are NULL. -ENODEV: there is none;
+ * -EAGAIN: it is being suspended or resumed. Process context.
+ */
+struct remap_set *set_get(const char *name, const char *uuid, u32 after);
+void set_put(struct remap_set *set);
+/* The name as dmsetup knows it now, into DM_NAME_LEN bytes. Process context. */
+void set_dm_name(struct remap_set *set, char *name);
+/* Changes whenever a set comes or goes, or, with @maps, the map of one is changed. */
+u32 sets_version(bool maps);
+void sets_changed(bool map);
+/* Spares that can join a running table; more need a reload. */
+#define HOT_SPARES	4
+
+/*
+ * Add an open device to the table of a set in use, or take the last one that was added
+ * out again, on which nothing was kept. 0, -EBUSY: in use already; -EOPNOTSUPP: no
+ * room. Process context; the caller holds change_lock.
+ */
+int set_add_device(struct remap_set *set, struct dm_dev *dev);
+void set_remove_device(struct remap_set *set, struct dm_dev *dev);
+
+/* Look whether spare blocks are low or full now, and tell if that is new. Worker. */
+void spare_edges(struct remap_set *set);
+
+/* --- status.c, message.c, target.c --------------------------------------- */
+
+extern const char * const counter_names[NR_COUNTERS];
+/* But for spares that have left the set in this activation. */
+bool is_member(const struct remap_member *m);
+void remap_status(struct dm_target *ti, status_type_t type, unsigned int flags,
+		  char *result, unsigned int maxlen);
+
 int remap_message(struct dm_target *ti, unsigned int argc, char **argv,
 		  char *result, unsigned int maxlen);
 

@@ -13,10 +13,8 @@
 
 #define PROBE_FRAMES	4
 #define PROBE_REWRITES	32
-#define STREAK		16		/* bad blocks in a row that need more proof */
 #define PROBE_READS	8
 #define PROBE_PAUSE	(HZ / 10)	/* believe that it is gone for as long */
-#define BREAKER_PERIOD	HZ		/* look again while nobody asks */
 
 /* A member on the same device that owns probe blocks. */
 static struct remap_member *probe_region(struct remap_set *set, struct remap_member *m)
@@ -122,7 +120,8 @@ static bool probe(struct remap_set *set, struct remap_member *m, bool write)
 	if (!probe_read(set, m))
 		return false;
 	/* Reads work. Bad blocks, or a device that takes no writes any more? */
-	if (write && !m->index && (set->bad_streak >= STREAK || set->breaker_open)) {
+	if (write && !m->index &&
+	    (set->bad_streak >= set->policy.breaker_streak || set->breaker_open)) {
 		if (!probe_rewrite(set, m))
 			return false;
 		set->bad_streak = 0;
@@ -138,15 +137,17 @@ static void breaker_opens(struct remap_set *set, struct remap_member *m, bool wr
 	set->breaker_open = true;
 	set->event = true;
 	remap_count(set, C_BREAKER_TRIPS, 1);
+	event_edge(set, DMR_NL_EVENT_BREAKER_OPEN, 0);
 	DMERR("%s: data device %pg fails all %s; no block is relocated until it is back",
 	      set->name, m->bdev, write ? "writes" : "I/O");
-	queue_delayed_work(set->wq, &set->breaker_work, BREAKER_PERIOD);
+	queue_delayed_work(set->wq, &set->breaker_work, set->policy.breaker_jiffies);
 }
 
 static void breaker_closes(struct remap_set *set, struct remap_member *m)
 {
 	set->breaker_open = false;
 	set->event = true;
+	event_edge(set, DMR_NL_EVENT_BREAKER_CLOSED, 0);
 	DMINFO("%s: data device %pg is back", set->name, m->bdev);
 }
 
@@ -184,5 +185,5 @@ void health_work(struct work_struct *work)
 		dm_table_event(set->ti->table);
 	}
 	if (set->breaker_open)
-		queue_delayed_work(set->wq, &set->breaker_work, BREAKER_PERIOD);
+		queue_delayed_work(set->wq, &set->breaker_work, set->policy.breaker_jiffies);
 }

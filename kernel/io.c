@@ -3,6 +3,8 @@
  * One I/O at a time, waited for. dm-io would do the same but reduces every
  * error to one bit, and the class of an error is what the worker decides by.
  */
+#include <linux/slab.h>
+
 #include "dm-remap.h"
 
 blk_status_t io_buffer(struct block_device *bdev, blk_opf_t opf, sector_t sector,
@@ -54,4 +56,68 @@ blk_status_t io_flush(struct block_device *bdev)
 	status = bio.bi_status;
 	bio_uninit(&bio);
 	return status;
+}
+
+/* --- Runs ---------------------------------------------------------------- */
+
+void run_free(struct remap_run *run)
+{
+	unsigned int i;
+
+	if (!run)
+		return;
+	for (i = 0; i < RUN_PAGES; i++)
+		if (run->pages[i])
+			__free_page(run->pages[i]);
+	kfree(run);
+}
+
+struct remap_run *run_alloc(void)
+{
+	struct remap_run *run = kzalloc(sizeof(*run), GFP_NOIO | __GFP_NOWARN);
+	unsigned int i;
+
+	for (i = 0; run && i < RUN_PAGES; i++) {
+		run->pages[i] = alloc_page(GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN);
+		if (!run->pages[i]) {
+			run_free(run);
+			return NULL;
+		}
+	}
+	return run;
+}
+
+blk_status_t io_run(struct block_device *bdev, blk_opf_t opf, sector_t sector,
+		    struct remap_run *run, unsigned int at, unsigned int nr)
+{
+	unsigned int offset = at << SECTOR_SHIFT, left = nr << SECTOR_SHIFT, part;
+	blk_status_t status;
+	struct bio bio;
+
+	bio_init(&bio, bdev, run->vecs, RUN_PAGES, opf);
+	bio.bi_iter.bi_sector = sector;
+	for (; left; offset += part, left -= part) {
+		part = min_t(unsigned int, left, PAGE_SIZE - offset_in_page(offset));
+		__bio_add_page(&bio, run->pages[offset >> PAGE_SHIFT], part,
+			       offset_in_page(offset));
+	}
+	submit_bio_wait(&bio);
+	status = bio.bi_status;
+	bio_uninit(&bio);
+	return status;
+}
+
+void run_copy(struct remap_run *run, unsigned int at, unsigned int nr, void *buf, bool to_run)
+{
+	unsigned int offset = at << SECTOR_SHIFT, left = nr << SECTOR_SHIFT, part;
+
+	for (; left; offset += part, left -= part, buf += part) {
+		void *page = page_address(run->pages[offset >> PAGE_SHIFT]);
+
+		part = min_t(unsigned int, left, PAGE_SIZE - offset_in_page(offset));
+		if (to_run)
+			memcpy(page + offset_in_page(offset), buf, part);
+		else
+			memcpy(buf, page + offset_in_page(offset), part);
+	}
 }

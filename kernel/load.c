@@ -5,6 +5,7 @@
  * of it is proved. What a refusal means is said once, in the kernel log.
  */
 #include <linux/mm.h>
+#include <linux/percpu.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -344,18 +345,37 @@ static int assemble(struct load *l)
 
 /* --- Members ------------------------------------------------------------- */
 
-struct remap_member *member_alloc(struct remap_set *set, unsigned int index)
+static struct remap_member *member_new(unsigned int index)
 {
 	struct remap_member *m = kzalloc(sizeof(*m), GFP_NOIO);
 
 	if (!m)
 		return NULL;
+	m->latency = alloc_percpu_gfp(struct remap_latency, GFP_NOIO);
+	if (!m->latency) {
+		kfree(m);
+		return NULL;
+	}
 	m->index = index;
 	m->state = MEMBER_MISSING;
 	m->unit = 1;
-	set->members[index] = m;
-	if (set->nr_members <= index)
-		set->nr_members = index + 1;
+	return m;
+}
+
+static void member_publish(struct remap_set *set, struct remap_member *m)
+{
+	/* Status and flushes look at all members while a spare joins. */
+	smp_store_release(&set->members[m->index], m);
+	if (set->nr_members <= m->index)
+		WRITE_ONCE(set->nr_members, m->index + 1);
+}
+
+struct remap_member *member_alloc(struct remap_set *set, unsigned int index)
+{
+	struct remap_member *m = member_new(index);
+
+	if (m)
+		member_publish(set, m);
 	return m;
 }
 
@@ -367,6 +387,7 @@ void member_free(struct remap_member *m)
 	kvfree(m->bad_slots);
 	kvfree(m->frames);
 	kvfree(m->copies);
+	free_percpu(m->latency);
 	kfree(m);
 }
 
@@ -714,7 +735,7 @@ int set_load(struct remap_set *set, struct remap_target *rt)
 		r = load_members(l, rt);
 	if (!r) {
 		take_assembly(l);
-		set->policy = store_root(set)->policy;
+		policy_take(set, &store_root(set)->policy);
 	}
 	for (i = 0; i < l->nr; i++) {
 		kvfree(l->found[i].frames);
@@ -802,9 +823,23 @@ static int finish_joins(struct remap_set *set)
 		d->out_session = 0;
 		d->join_session = 0;
 		DMINFO("%s: %pg takes part as member %u", set->name, m->bdev, i);
+		m->joined = true;
 	}
 	root->nr_members = cpu_to_le32(max(le32_to_cpu(root->nr_members), set->nr_members));
 	return 0;
+}
+
+/* It is durable now. */
+static void tell_joins(struct remap_set *set)
+{
+	unsigned int i;
+
+	for (i = 0; i < set->nr_members; i++) {
+		if (!set->members[i] || !set->members[i]->joined)
+			continue;
+		set->members[i]->joined = false;
+		event_edge(set, DMR_NL_EVENT_SPARE_JOINED, i);
+	}
 }
 
 static int commit_state(struct remap_set *set, enum dmr_set_state state)
@@ -829,6 +864,8 @@ int set_open(struct remap_set *set)
 		r = finish_joins(set);
 	if (!r)
 		r = commit_state(set, DMR_SET_OPEN);
+	if (!r)
+		tell_joins(set);
 	if (r == -EIO)
 		refuse(set, "the map can not be written");
 	return r;
@@ -841,6 +878,7 @@ void set_close(struct remap_set *set)
 	for (i = 0; i < set->nr_members; i++)
 		if (set->members[i] && set->members[i]->bdev && !spare_gone(set->members[i]))
 			set->members[i]->dirty = true;
+	store_root(set)->scrub = set->scrub.now;
 	if (set->store.frozen || commit_state(set, DMR_SET_CLOSING))
 		goto dirty;
 	set_fingerprint(set);
@@ -849,4 +887,193 @@ void set_close(struct remap_set *set)
 	return;
 dirty:
 	DMWARN("%s: could not be marked as cleanly stopped", set->name);
+}
+
+/* --- Hot join ------------------------------------------------------------ */
+
+/*
+ * A spare that took part before may hold commits that say more than its anchor. What can
+ * not be read is no proof that it did not.
+ */
+static int check_frames(struct remap_set *set, struct found *f, void *buf, const char **why)
+{
+	u32 frame;
+
+	for (frame = 0; frame < f->nr_frames; frame++) {
+		const struct dmr_frame_header *h = buf;
+
+		*why = "can not be checked: interrupted, or the set is being suspended";
+		if (READ_ONCE(set->stopping) || fatal_signal_pending(current))
+			return -EINTR;
+		*why = "can not be read";
+		if (io_buffer(f->bdev, REQ_OP_READ, frame_sector(f, frame), buf,
+			      DMR_FRAME_SECTORS))
+			return -EIO;
+		*why = "has taken part before, and that needs a reload of the table";
+		if (!dmr_frame_check(h, set->store.set_uuid, le32_to_cpu(h->member), frame,
+				     set->map.nr_pages))
+			return -EOPNOTSUPP;
+		cond_resched();
+	}
+	return 0;
+}
+
+static int check_join(struct remap_set *set, struct found *f, struct dmr_anchor *a,
+		      const char **why)
+{
+	const struct dmr_root *root = store_root(set);
+	enum dmr_fault fault = read_anchor(f, a);
+	unsigned int i;
+
+	if (fault) {
+		*why = dmr_fault_text(fault);
+		return -EUCLEAN;
+	}
+	if (memcmp(a->set_uuid, set->store.set_uuid, sizeof(a->set_uuid))) {
+		*why = dmr_fault_text(DMR_BAD_SET);
+		return -EUCLEAN;
+	}
+	if (le32_to_cpu(a->nr_pages) != set->map.nr_pages ||
+	    le32_to_cpu(a->block_sectors) != set->block_sectors ||
+	    le64_to_cpu(a->data_sectors) != set->data_sectors) {
+		*why = "has another geometry than the set";
+		return -EUCLEAN;
+	}
+	for (i = 0; i < DMR_MAX_MEMBERS; i++) {
+		enum dmr_member_state state = le32_to_cpu(root->members[i].state);
+
+		if (state == DMR_MEMBER_NONE ||
+		    memcmp(root->members[i].uuid, a->member_uuid, sizeof(a->member_uuid)))
+			continue;
+		if (state == DMR_MEMBER_ACTIVE) {
+			*why = "is a member already";
+			return -EEXIST;
+		}
+		*why = state == DMR_MEMBER_REMOVED ?
+		       "was removed from the set; add it anew as a spare" :
+		       "comes back, and that needs a reload of the table";
+		return state == DMR_MEMBER_REMOVED ? -EUCLEAN : -EOPNOTSUPP;
+	}
+	f->nr_frames = le32_to_cpu(a->nr_frames);
+	return 0;
+}
+
+/* Where no member was, nor is one known. */
+static unsigned int free_index(struct remap_set *set)
+{
+	unsigned int i;
+
+	for (i = 1; i < DMR_MAX_MEMBERS; i++)
+		if (!set->members[i] &&
+		    le32_to_cpu(store_root(set)->members[i].state) == DMR_MEMBER_NONE)
+			break;
+	return i;
+}
+
+static struct remap_member *joining_member(struct remap_set *set, struct block_device *bdev,
+					   const struct dmr_anchor *a)
+{
+	struct remap_member *m = member_new(0);
+
+	if (!m)
+		return NULL;
+	m->bdev = bdev;
+	m->state = MEMBER_JOINING;
+	m->metadata = true;
+	m->payload = le64_to_cpu(a->payload_start);
+	m->payload_sectors = le64_to_cpu(a->payload_sectors);
+	m->tier = le32_to_cpu(a->tier);
+	m->unit = max(media_unit(set, bdev), set->sector_align);
+	memcpy(m->uuid, a->member_uuid, sizeof(m->uuid));
+	m->nr_frames = le32_to_cpu(a->nr_frames);
+	m->frames = kvcalloc(BITS_TO_LONGS(m->nr_frames), sizeof(long), GFP_NOIO);
+	m->copies = kvmalloc_array(set->map.nr_pages, sizeof(*m->copies), GFP_NOIO);
+	if (!m->frames || !m->copies ||
+	    spare_init(m, dmr_slots(m->payload_sectors, set->block_sectors, set->map.nr_pages))) {
+		member_free(m);
+		return NULL;
+	}
+	memset(m->copies, 0xff, set->map.nr_pages * sizeof(*m->copies));
+	return m;
+}
+
+int set_check_spare(struct remap_set *set, struct block_device *bdev,
+		    struct dmr_anchor *anchor, struct remap_member **m, const char **why)
+{
+	struct found f = { .bdev = bdev, .role = DMR_ROLE_SPARE };
+	void *buf = kmalloc(DMR_FRAME_SIZE, GFP_NOIO);
+	int r = -ENOMEM;
+
+	*why = "can not be checked: out of memory";
+	if (buf)
+		r = check_join(set, &f, anchor, why);
+	if (!r)
+		r = check_frames(set, &f, buf, why);
+	kfree(buf);
+	if (r)
+		return r;
+	*m = joining_member(set, bdev, anchor);
+	*why = "can not join: out of memory";
+	return *m ? 0 : -ENOMEM;
+}
+
+/* It is not in the root, and nothing lives on it: as if it were not there. */
+static void join_fails(struct remap_member *m)
+{
+	m->metadata = false;
+	m->leaving = true;
+	m->state = MEMBER_OUT;
+	m->joined = false;
+	WRITE_ONCE(m->bdev, NULL);
+}
+
+/* Each time that it is to be done again, another member is out. */
+static int commit_join(struct remap_set *set)
+{
+	int r;
+
+	do {
+		r = store_commit(set);
+	} while (r == -EAGAIN);
+	return r;
+}
+
+/*
+ * As at an activation: the map to the new spare, which proves nothing yet, and then
+ * the root that says that it belongs. Power lost in between leaves a spare
+ * with an anchor that the root does not know: the next activation joins it anew.
+ */
+int set_join(struct remap_set *set, struct remap_member *m)
+{
+	int r;
+
+	/* Done, but its slice is repeated. */
+	if (m->index)
+		return m->state == MEMBER_ACTIVE ? 0 : -EIO;
+	m->index = free_index(set);
+	if (m->index == DMR_MAX_MEMBERS) {
+		m->index = 0;
+		return -ENOSPC;
+	}
+	member_publish(set, m);
+	mark_repairs(set);
+	r = commit_join(set);
+	if (r || !m->metadata) {
+		join_fails(m);
+		return r ? r : -EIO;
+	}
+	r = finish_joins(set);
+	if (r)
+		return r;
+	store_mark_first(set, 0);
+	set->event = true;
+	r = commit_join(set);
+	if (r && !set->store.frozen) {
+		/* Nothing was written. */
+		memset(&store_root(set)->members[m->index], 0, sizeof(struct dmr_member));
+		join_fails(m);
+	}
+	if (!r)
+		tell_joins(set);
+	return r;
 }

@@ -335,6 +335,39 @@ static void left_slot(struct remap_set *set, const struct dmr_record *before,
 		spare_leave(set->members[from]);
 }
 
+/* Runs of sectors in @mask of a block. */
+static void tell_sectors(struct remap_set *set, enum dmr_nl_event kind, int member, u64 block,
+			 u32 mask)
+{
+	unsigned int first, nr;
+
+	while (mask) {
+		first = __ffs(mask);
+		for (nr = 1; first + nr < 32 && mask & BIT(first + nr); nr++)
+			;
+		event_place(set, kind, member, (block << set->block_shift) + first, nr);
+		mask &= ~map_block_mask(first, nr);
+	}
+}
+
+/* What a commit has made of a block. */
+static void tell_change(struct remap_set *set, u64 block, const struct dmr_record *before,
+			const struct dmr_record *now)
+{
+	u32 all = map_block_mask(0, block_length(set, block));
+	u32 was = le32_to_cpu(before->invalid), is = le32_to_cpu(now->invalid);
+	int from = dmr_key_member(le64_to_cpu(before->key));
+	int to = dmr_key_member(le64_to_cpu(now->key));
+
+	if (record_in_slot(now) && (!record_in_slot(before) || from != to ||
+				    before->slot != now->slot))
+		tell_sectors(set, DMR_NL_EVENT_RELOCATED, to, block, all);
+	else if (record_in_slot(before) && !record_in_slot(now))
+		tell_sectors(set, DMR_NL_EVENT_RELEASED, from, block, all);
+	tell_sectors(set, DMR_NL_EVENT_LOST, to, block, is & ~was);
+	tell_sectors(set, DMR_NL_EVENT_HEALED, to, block, was & ~is);
+}
+
 void map_changes_done(struct remap_set *set)
 {
 	struct remap_map *map = &set->map;
@@ -347,7 +380,13 @@ void map_changes_done(struct remap_set *set)
 			continue;
 		if (record_in_slot(&c->before))
 			left_slot(set, &c->before, map_record(map, c->id));
+		if (c->changed)
+			tell_change(set, c->block, &c->before, map_record(map, c->id));
 		unhold(map, c);
+	}
+	if (map->nr_changes) {
+		WRITE_ONCE(map->version, map->version + 1);
+		sets_changed(true);
 	}
 	map->nr_changes = 0;
 }

@@ -78,7 +78,7 @@ static int run_ranges(struct remap_set *set, enum request_kind kind, unsigned in
 			rq.first = round_down(rq.first, align);
 			rq.count = last - rq.first;
 		}
-		r = remap_request(set, &rq);
+		r = remap_request_range(set, &rq);
 		moved += rq.moved;
 		lost += rq.lost;
 		unchanged += rq.unchanged;
@@ -120,28 +120,9 @@ static int run_evacuate(struct remap_set *set, unsigned int argc, char **argv)
 	return remap_request(set, &rq);
 }
 
-static int policy_value(struct dmr_policy *p, const char *name, const char *value)
-{
-	u32 n;
-
-	if (!strcmp(name, "heal") && !strcmp(value, "in-place"))
-		p->heal = cpu_to_le32(DMR_HEAL_IN_PLACE);
-	else if (!strcmp(name, "heal") && !strcmp(value, "spare"))
-		p->heal = cpu_to_le32(DMR_HEAL_SPARE);
-	else if (!strcmp(name, "unreadable") && !strcmp(value, "fail"))
-		p->unreadable = cpu_to_le32(DMR_UNREADABLE_FAIL);
-	else if (!strcmp(name, "unreadable") && !strcmp(value, "retry"))
-		p->unreadable = cpu_to_le32(DMR_UNREADABLE_RETRY);
-	else if (!strcmp(name, "retries") && !kstrtou32(value, 10, &n) && n <= DMR_MAX_RETRIES)
-		p->retries = cpu_to_le32(n);
-	else
-		return -EINVAL;
-	return 0;
-}
-
 static int run_policy(struct remap_set *set, unsigned int argc, char **argv, struct answer *a)
 {
-	struct remap_request rq = { .kind = REQUEST_POLICY, .policy = set->policy };
+	struct dmr_policy policy;
 	unsigned int i;
 	int r = 0;
 
@@ -149,23 +130,36 @@ static int run_policy(struct remap_set *set, unsigned int argc, char **argv, str
 		DMERR("%s: message: policy takes pairs of name and value", set->name);
 		return -EINVAL;
 	}
-	for (i = 0; i < argc; i += 2) {
-		r = policy_value(&rq.policy, argv[i], argv[i + 1]);
-		if (r) {
+	mutex_lock(&set->change_lock);
+	policy = set->policy.disk;
+	policy.version = 0;
+	for (i = 0; i < argc && !r; i += 2) {
+		r = policy_parse(&policy, argv[i], argv[i + 1]);
+		if (r)
 			DMERR("%s: message: '%s %s' is not a policy", set->name, argv[i],
 			      argv[i + 1]);
-			return r;
-		}
 	}
-	if (argc)
-		r = remap_request(set, &rq);
+	if (argc && !r)
+		r = policy_set(set, &policy, DMR_NL_REASON_SET);
+	mutex_unlock(&set->change_lock);
 	if (r)
 		return r;
-	say(a, "heal %s unreadable %s retries %u",
-	    le32_to_cpu(set->policy.heal) == DMR_HEAL_SPARE ? "spare" : "in-place",
-	    le32_to_cpu(set->policy.unreadable) == DMR_UNREADABLE_RETRY ? "retry" : "fail",
-	    le32_to_cpu(set->policy.retries));
+	policy_print(&set->policy.disk, a->buf, a->size);
 	return 1;
+}
+
+static int run_scrub(struct remap_set *set, unsigned int argc, char **argv)
+{
+	if (argc == 1 && !strcmp(argv[0], "start"))
+		return scrub_start(set, 0, 0);
+	if (argc == 1 && !strcmp(argv[0], "pause"))
+		return scrub_pause(set);
+	if (argc == 1 && !strcmp(argv[0], "resume"))
+		return scrub_resume(set);
+	if (argc == 1 && !strcmp(argv[0], "cancel"))
+		return scrub_cancel(set);
+	DMERR("%s: message: scrub takes start, pause, resume or cancel", set->name);
+	return -EINVAL;
 }
 
 /* Long enough for "next <block>" behind whatever fits. */
@@ -225,6 +219,11 @@ int remap_message(struct dm_target *ti, unsigned int argc, char **argv, char *re
 		r = run_evacuate(set, argc - 1, argv + 1);
 	} else if (!strcmp(argv[0], "policy")) {
 		r = run_policy(set, argc - 1, argv + 1, &a);
+	} else if (!strcmp(argv[0], "scrub")) {
+		r = run_scrub(set, argc - 1, argv + 1);
+	} else if (!strcmp(argv[0], "stats") && argc == 1) {
+		stats_print(set, result, maxlen);
+		r = 1;
 	} else if (!strcmp(argv[0], "map")) {
 		r = list_map(set, argc - 1, argv + 1, &a);
 	} else {

@@ -108,12 +108,12 @@ static blk_status_t try_bio(struct remap_set *set, struct remap_member *m,
 			    sector_t sector, struct bio *bio, unsigned int from,
 			    unsigned int nr)
 {
-	unsigned int tries = 1 + le32_to_cpu(set->policy.retries);
+	unsigned int tries = set->policy.tries;
 	blk_status_t status;
 
 	do {
 		status = io_bio(set, m->bdev, sector, bio, from, nr);
-	} while (status_is_evidence(status) && --tries);
+	} while (status_is_evidence(set, status) && --tries);
 	return status;
 }
 
@@ -138,12 +138,12 @@ static struct remap_member *block_home(struct remap_set *set, const struct map_e
 static blk_status_t read_unit(struct remap_set *set, struct remap_member *m,
 			      sector_t sector, void *buf, unsigned int nr)
 {
-	unsigned int tries = 1 + le32_to_cpu(set->policy.retries);
+	unsigned int tries = set->policy.tries;
 	blk_status_t status;
 
 	do {
 		status = io_buffer(m->bdev, REQ_OP_READ, sector, buf, nr);
-	} while (status_is_evidence(status) && --tries);
+	} while (status_is_evidence(set, status) && --tries);
 	return status;
 }
 
@@ -169,7 +169,7 @@ static blk_status_t read_block(struct remap_set *set, const struct map_entry *e,
 		if ((skip & map_block_mask(i, nr)) == map_block_mask(i, nr))
 			continue;
 		status = read_unit(set, m, home + i, buf, nr);
-		if (status && !status_is_evidence(status))
+		if (status && !status_is_evidence(set, status))
 			return status;
 		if (status) {
 			memset(buf, 0, nr << SECTOR_SHIFT);
@@ -202,6 +202,18 @@ blk_status_t gather_block(struct remap_set *set, const struct map_entry *e, u32 
 /* A spare that fails so many slots in a row fails as a whole. */
 #define MAX_BAD_SLOTS	16
 
+int slot_failed(struct remap_set *set, struct remap_member *m, u32 slot, blk_status_t status)
+{
+	remap_count(set, C_WRITE_ERRORS, 1);
+	stats_error(m, true, status);
+	event_io(set, DMR_NL_EVENT_WRITE_ERROR, m->index, true, status, 0, 0, 0);
+	spare_leave(m);
+	if (++m->failing < MAX_BAD_SLOTS && health_alive(set, m, true))
+		return spare_retire(set, m, slot);
+	member_out(set, m, "its blocks can not be written");
+	return 0;
+}
+
 /* Write block_buf to some slot. A slot whose write failed is never used again (R4). */
 static int write_slot(struct remap_set *set, struct remap_member **found, u32 *slot)
 {
@@ -221,13 +233,7 @@ static int write_slot(struct remap_set *set, struct remap_member **found, u32 *s
 			*found = m;
 			return 0;
 		}
-		remap_count(set, C_WRITE_ERRORS, 1);
-		spare_leave(m);
-		if (++m->failing >= MAX_BAD_SLOTS || !health_alive(set, m, true)) {
-			member_out(set, m, "its blocks can not be written");
-			continue;
-		}
-		r = spare_retire(set, m, *slot);
+		r = slot_failed(set, m, *slot, status);
 		if (r)
 			return r;
 	}
@@ -283,14 +289,14 @@ static enum judgement judge_write(struct remap_set *set, struct remap_member *m,
 		set->bad_streak += !m->index;
 		return BLOCK_BAD;
 	}
-	if (!status_is_evidence(*status))
+	if (!status_is_evidence(set, *status))
 		return NOT_THE_MEDIUM;
 	home += (bio_first(bio) + from) & (set->block_sectors - 1);
 	again = io_bio(set, m->bdev, home, bio, from, nr);
 	if (!again)
 		return WRITE_DONE;
 	*status = again;
-	if (!status_is_evidence(again))
+	if (!status_is_evidence(set, again))
 		return NOT_THE_MEDIUM;
 	if (!health_alive(set, m, true))
 		return DEVICE_GONE;
@@ -356,7 +362,11 @@ static blk_status_t move_block(struct remap_set *set, struct bio *bio, unsigned 
 	r = place_block(set, &e, invalid, m->bdev);
 	if (r) {
 		map_drop(set, &e);
-		remap_count(set, C_RELOCATE_FAILED, r == -ENOSPC);
+		if (r == -ENOSPC) {
+			remap_count(set, C_RELOCATE_FAILED, 1);
+			event_place(set, DMR_NL_EVENT_RELOCATE_FAILED, m->index,
+				    block << set->block_shift, block_length(set, block));
+		}
 		return hold_status(r, status);
 	}
 	remap_count(set, C_RELOCATED, 1);
@@ -423,7 +433,7 @@ static blk_status_t write_entry(struct remap_set *set, struct map_entry *e, stru
 		if (!status && m->index)
 			atomic64_inc(&m->acked);
 	} else if (m->index ? !spare_gone(m) :
-			      le32_to_cpu(set->policy.heal) == DMR_HEAL_IN_PLACE) {
+			      !set->policy.heal_to_spare) {
 		r = map_hold(set, e->block, e);
 		if (r)
 			return hold_status(r, BLK_STS_IOERR);
@@ -436,7 +446,7 @@ static blk_status_t write_entry(struct remap_set *set, struct map_entry *e, stru
 	} else {
 		status = BLK_STS_MEDIUM;
 	}
-	if (status && (status_is_evidence(status) || spare_gone(m)))
+	if (status && (status_is_evidence(set, status) || spare_gone(m)))
 		return move_block(set, bio, from, nr, status);
 	return status;
 }
@@ -475,7 +485,7 @@ static blk_status_t do_run(struct remap_set *set, struct bio *bio, unsigned int 
 		if (status) {
 			unsigned int half = half_run(set, sector, nr);
 
-			if (!status_is_evidence(status))
+			if (!status_is_evidence(set, status))
 				return status;
 			if (half < nr) {
 				nr = half;
@@ -534,7 +544,7 @@ static blk_status_t lose_sectors(struct remap_set *set, struct bio *bio, unsigne
 		if (!status)
 			bio_copy(bio, from + low - offset, high - low,
 				 set->check_buf + ((low - i) << SECTOR_SHIFT), true);
-		else if (status_is_evidence(status))
+		else if (status_is_evidence(set, status))
 			bad |= map_block_mask(i, n);
 		else
 			goto pass;
@@ -575,14 +585,14 @@ static blk_status_t read_entry(struct remap_set *set, struct map_entry *e, struc
 		return BLK_STS_OFFLINE;
 	if (e->invalid & mask) {
 		if (e->state != DMR_RECORD_LOST || e->forgotten ||
-		    le32_to_cpu(set->policy.unreadable) != DMR_UNREADABLE_RETRY)
+		    !set->policy.retry_unreadable)
 			return BLK_STS_MEDIUM;
 	}
 	home += sector & (set->block_sectors - 1);
 	status = try_bio(set, m, home, bio, from, nr);
 	if (e->invalid & mask) {
 		if (status)
-			return status_is_evidence(status) ? BLK_STS_MEDIUM : status;
+			return status_is_evidence(set, status) ? BLK_STS_MEDIUM : status;
 		r = map_hold(set, e->block, e);
 		if (r)
 			return hold_status(r, BLK_STS_MEDIUM);
@@ -592,7 +602,7 @@ static blk_status_t read_entry(struct remap_set *set, struct map_entry *e, struc
 		map_change(set, e);
 		return BLK_STS_OK;
 	}
-	if (status_is_evidence(status))
+	if (status_is_evidence(set, status))
 		return lose_sectors(set, bio, from, nr, status);
 	return status;
 }
@@ -774,12 +784,20 @@ void remap_work(struct work_struct *work)
 	spin_unlock_irq(&set->queue_lock);
 
 	process_bios(set, &bios);
-	if (rq && request_slice(set, rq)) {
+	if (rq) {
+		bool done = request_slice(set, rq);
+
 		spin_lock_irq(&set->queue_lock);
-		list_del(&rq->list);
+		if (done)
+			list_del(&rq->list);
+		else
+			/* Others have their turn. */
+			list_move_tail(&rq->list, &set->requests);
 		spin_unlock_irq(&set->queue_lock);
-		complete(&rq->done);
+		if (done)
+			complete(&rq->done);
 	}
+	spare_edges(set);
 	if (set->event) {
 		set->event = false;
 		dm_table_event(set->ti->table);

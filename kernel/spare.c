@@ -109,6 +109,7 @@ void member_out(struct remap_set *set, struct remap_member *m, const char *why)
 	on_disk->out_session = cpu_to_le64(set->store.session);
 	store_mark_first(set, 0);
 	set->event = true;
+	event_edge(set, DMR_NL_EVENT_SPARE_FAILED, m->index);
 	DMERR("%s: %s %u (%pg) is out of the set: %s", set->name,
 	      m->index ? "spare" : "metadata of data device", m->index, m->bdev, why);
 }
@@ -127,4 +128,28 @@ void spare_total(struct remap_set *set, u64 *used, u64 *slots)
 		*used += m->used;
 		*slots += m->nr_slots - m->bad;
 	}
+}
+
+enum spare_level { SPARE_ENOUGH, SPARE_LOW, SPARE_FULL };
+
+void spare_edges(struct remap_set *set)
+{
+	static const enum dmr_nl_event kinds[] = {
+		[SPARE_ENOUGH] = DMR_NL_EVENT_SPARE_OK,
+		[SPARE_LOW] = DMR_NL_EVENT_SPARE_LOW,
+		[SPARE_FULL] = DMR_NL_EVENT_SPARE_FULL,
+	};
+	enum spare_level level = SPARE_ENOUGH;
+	u64 used, slots;
+
+	spare_total(set, &used, &slots);
+	if (used >= slots)
+		level = SPARE_FULL;
+	else if ((slots - used) * 100 < slots * set->policy.spare_low)
+		level = SPARE_LOW;
+	if (level == set->spare_level)
+		return;
+	set->spare_level = level;
+	set->event = true;
+	event_edge(set, kinds[level], -1);
 }

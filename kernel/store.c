@@ -253,6 +253,7 @@ static int commit_pages(struct remap_set *set, struct commit *c)
 		       set->name);
 		st->frozen = true;
 		set->event = true;
+		event_edge(set, DMR_NL_EVENT_FROZEN, -1);
 		return -EIO;
 	}
 	for (i = 0; i < set->nr_members; i++)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The device-mapper target: table, activation, the way of a bio, status. A bio
- * that needs more than being sent on goes to the worker (relocate.c).
+ * The device-mapper target: table and the way of a bio. A bio that needs more than being sent
+ * on goes to the worker (relocate.c).
  */
 #include <linux/module.h>
 #include <linux/sched/mm.h>
@@ -10,243 +10,34 @@
 
 #include "dm-remap.h"
 
-/* --- Sets in use --------------------------------------------------------- */
-
-/*
- * Device mapper lets several tables hold one device. A set has one owner at a
- * time: whoever resumes claims its UUID and its devices here.
- */
-static LIST_HEAD(active_sets);
-static DEFINE_MUTEX(active_lock);
-
-static bool has_device(const struct remap_target *rt, const struct block_device *bdev)
-{
-	unsigned int i;
-
-	for (i = 0; i < rt->nr_spares; i++)
-		if (rt->spares[i]->bdev == bdev)
-			return true;
-	return rt->data->bdev == bdev;
-}
-
-static bool share_device(const struct remap_target *a, const struct remap_target *b)
-{
-	unsigned int i;
-
-	for (i = 0; i < a->nr_spares; i++)
-		if (has_device(b, a->spares[i]->bdev))
-			return true;
-	return has_device(b, a->data->bdev);
-}
-
-/* Before anything is read: nobody else changes it from now on. */
-static int claim_devices(struct remap_set *set)
-{
-	const struct remap_set *other;
-	int r = 0;
-
-	mutex_lock(&active_lock);
-	list_for_each_entry(other, &active_sets, claim) {
-		if (!share_device(set->rt, other->rt))
-			continue;
-		DMERR("%s: not activated: a device of it is in use by %s", set->name,
-		      other->name);
-		r = -EBUSY;
-		break;
-	}
-	if (!r)
-		list_add(&set->claim, &active_sets);
-	mutex_unlock(&active_lock);
-	return r;
-}
-
-/* The same set on other devices is a copy of it. */
-static int claim_uuid(struct remap_set *set)
-{
-	const struct remap_set *other;
-	int r = 0;
-
-	mutex_lock(&active_lock);
-	list_for_each_entry(other, &active_sets, claim) {
-		if (other == set || memcmp(other->store.set_uuid, set->store.set_uuid, 16))
-			continue;
-		DMERR("%s: not activated: the same set is in use on other devices as %s",
-		      set->name, other->name);
-		r = -EBUSY;
-	}
-	mutex_unlock(&active_lock);
-	return r;
-}
-
-static void unclaim(struct remap_set *set)
-{
-	mutex_lock(&active_lock);
-	list_del(&set->claim);
-	mutex_unlock(&active_lock);
-}
-
-/* --- The life of a set --------------------------------------------------- */
-
-static void set_free(struct remap_set *set)
-{
-	unsigned int i;
-
-	for (i = 0; i < DMR_MAX_MEMBERS; i++)
-		member_free(set->members[i]);
-	map_destroy(&set->map);
-	store_destroy(set);
-	reserve_destroy(&set->reserve);
-	if (set->wq)
-		destroy_workqueue(set->wq);
-	bioset_exit(&set->bios);
-	kfree(set->block_buf);
-	kfree(set->check_buf);
-	kvfree(set);
-}
-
-static struct remap_set *set_alloc(struct dm_target *ti, struct remap_target *rt)
-{
-	struct remap_set *set = kvzalloc(sizeof(*set), GFP_NOIO);
-	size_t size = max(DMR_MAX_BLOCK_SECTORS << SECTOR_SHIFT, DMR_FRAME_SIZE);
-
-	if (!set)
-		return NULL;
-	set->ti = ti;
-	set->rt = rt;
-	set->name = dm_table_device_name(ti->table);
-	set->degraded_ok = rt->degraded;
-	spin_lock_init(&set->queue_lock);
-	bio_list_init(&set->queue);
-	INIT_LIST_HEAD(&set->requests);
-	INIT_LIST_HEAD(&set->claim);
-	INIT_WORK(&set->work, remap_work);
-	INIT_DELAYED_WORK(&set->breaker_work, health_work);
-	init_waitqueue_head(&set->slot_wait);
-	set->block_buf = kzalloc(size, GFP_NOIO);
-	set->check_buf = kzalloc(size, GFP_NOIO);
-	set->wq = alloc_ordered_workqueue("remap/%s", WQ_MEM_RECLAIM, set->name);
-	if (!set->block_buf || !set->check_buf || !set->wq ||
-	    bioset_init(&set->bios, BIO_POOL_SIZE, 0, BIOSET_NEED_BVECS) ||
-	    reserve_fill(&set->reserve, RESERVE_BLOCKS)) {
-		set_free(set);
-		return NULL;
-	}
-	return set;
-}
-
-/* Blocks can not be smaller than what a member reads and writes at once. */
-static int check_alignment(struct remap_set *set)
-{
-	unsigned int i;
-
-	set->sector_align = 1;
-	for (i = 0; i < set->nr_members; i++) {
-		struct remap_member *m = set->members[i];
-		unsigned int align;
-
-		if (!m || !m->bdev)
-			continue;
-		align = bdev_logical_block_size(m->bdev) >> SECTOR_SHIFT;
-		if (align > set->block_sectors || align > DMR_FRAME_SECTORS) {
-			DMERR("%s: not activated: %pg has logical blocks of %u bytes", set->name,
-			      m->bdev, bdev_logical_block_size(m->bdev));
-			return -EINVAL;
-		}
-		set->sector_align = max(set->sector_align, align);
-	}
-	for (i = 0; i < set->nr_members; i++)
-		if (set->members[i])
-			set->members[i]->unit = max(set->members[i]->unit, set->sector_align);
-	return 0;
-}
-
-static int activate(struct dm_target *ti, struct remap_target *rt)
-{
-	struct remap_set *set = set_alloc(ti, rt);
-	int r;
-
-	if (!set)
-		return -ENOMEM;
-	r = claim_devices(set);
-	if (r) {
-		set_free(set);
-		return r;
-	}
-	r = set_load(set, rt);
-	if (!r)
-		r = check_alignment(set);
-	if (!r)
-		r = claim_uuid(set);
-	if (!r)
-		r = set_open(set);
-	if (r) {
-		unclaim(set);
-		set_free(set);
-		return r;
-	}
-	down_write(&rt->lock);
-	rt->set = set;
-	up_write(&rt->lock);
-	return 0;
-}
-
-/* All bios are finished, and whoever uses the set by the lock comes to an end. */
-static void deactivate(struct remap_target *rt)
-{
-	struct remap_set *set;
-
-	down_write(&rt->lock);
-	set = rt->set;
-	rt->set = NULL;
-	up_write(&rt->lock);
-	if (!set)
-		return;
-	flush_work(&set->work);
-	cancel_delayed_work_sync(&set->breaker_work);
-	set_close(set);
-	unclaim(set);
-	set_free(set);
-}
+/* --- Life ---------------------------------------------------------------- */
 
 /* A resumed table takes the set, so that the metadata is read when it is final. */
 static int remap_preresume(struct dm_target *ti)
 {
-	struct remap_target *rt = ti->private;
 	unsigned int noio = memalloc_noio_save();
-	int r = 0;
+	int r = set_activate(ti, ti->private);
 
-	if (!rt->set)
-		r = activate(ti, rt);
 	memalloc_noio_restore(noio);
 	return r;
-}
-
-static void set_stopping(struct dm_target *ti, bool stopping)
-{
-	struct remap_target *rt = ti->private;
-
-	down_read(&rt->lock);
-	if (rt->set)
-		WRITE_ONCE(rt->set->stopping, stopping);
-	up_read(&rt->lock);
 }
 
 /* Requests that take long end soon: dm waits for them with all I/O held back. */
 static void remap_presuspend(struct dm_target *ti)
 {
-	set_stopping(ti, true);
+	set_stopping(ti->private, true);
 }
 
 static void remap_presuspend_undo(struct dm_target *ti)
 {
-	set_stopping(ti, false);
+	set_stopping(ti->private, false);
 }
 
 static void remap_postsuspend(struct dm_target *ti)
 {
 	unsigned int noio = memalloc_noio_save();
 
-	deactivate(ti->private);
+	set_deactivate(ti->private);
 	memalloc_noio_restore(noio);
 }
 
@@ -420,8 +211,12 @@ static int remap_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	}
 	ti->private = rt;
 	ti->per_io_data_size = sizeof(struct remap_bio);
-	/* Bio n flushes member n of the table: the data device, then each spare. */
-	ti->num_flush_bios = 1 + rt->nr_spares;
+	/*
+	 * Bio n flushes device n of the table: the data device, then each spare. dm reads
+	 * this more than once for one flush, so it never changes; there is some
+	 * room for spares that join later.
+	 */
+	ti->num_flush_bios = min(1 + rt->nr_spares + HOT_SPARES, DMR_MAX_MEMBERS - 1U);
 	ti->num_discard_bios = 1;
 	ti->discards_supported = bdev_max_discard_sectors(rt->data->bdev);
 	ti->num_secure_erase_bios = 1;
@@ -433,7 +228,7 @@ static void remap_dtr(struct dm_target *ti)
 {
 	struct remap_target *rt = ti->private;
 
-	deactivate(rt);
+	set_deactivate(rt);
 	put_devices(ti, rt);
 	kfree(rt);
 }
@@ -457,6 +252,7 @@ static int remap_iterate_devices(struct dm_target *ti, iterate_devices_callout_f
 
 static int send_to_data(struct remap_target *rt, struct bio *bio, struct remap_bio *pb)
 {
+	stats_bio(rt->set, bio, DMR_NL_PATH_DIRECT);
 	pb->iter = bio->bi_iter;
 	bio_set_dev(bio, rt->data->bdev);
 	bio->bi_iter.bi_sector += rt->data_offset;
@@ -470,6 +266,7 @@ static int leave_to_worker(struct remap_set *set, struct bio *bio, struct remap_
 		bio_wouldblock_error(bio);
 		return DM_MAPIO_SUBMITTED;
 	}
+	stats_bio(set, bio, DMR_NL_PATH_DEFERRED);
 	pb->iter = bio->bi_iter;
 	remap_queue(set, bio);
 	return DM_MAPIO_SUBMITTED;
@@ -494,6 +291,7 @@ static int send_to_slot(struct remap_set *set, struct bio *bio, struct remap_bio
 	if (bio_op(bio) == REQ_OP_DISCARD && !bdev_max_discard_sectors(m->bdev))
 		return finish(bio, pb, BLK_STS_OK);
 
+	stats_bio(set, bio, DMR_NL_PATH_REMAPPED);
 	atomic_inc(&set->slot_io[turn]);
 	pb->counted = true;
 	pb->turn = turn;
@@ -523,8 +321,10 @@ static int map_entry_bio(struct remap_target *rt, struct bio *bio, struct remap_
 		/* Known to be unreadable: no stall on the medium (R3). */
 		if (bio_op(bio) == REQ_OP_READ &&
 		    (e->state != DMR_RECORD_LOST || e->forgotten ||
-		     le32_to_cpu(set->policy.unreadable) == DMR_UNREADABLE_FAIL))
+		     !set->policy.retry_unreadable)) {
+			stats_bio(set, bio, DMR_NL_PATH_UNREADABLE);
 			return finish(bio, pb, BLK_STS_MEDIUM);
+		}
 		return leave_to_worker(set, bio, pb);
 	}
 	/* There is nothing to discard, and the medium is to be left alone. */
@@ -563,7 +363,7 @@ static struct remap_member *member_of(struct remap_set *set, const struct block_
 static int map_flush(struct remap_target *rt, struct bio *bio, struct remap_bio *pb)
 {
 	unsigned int n = dm_bio_get_target_bio_nr(bio);
-	struct remap_member *m;
+	struct remap_member *m = NULL;
 
 	pb->flush = true;
 	if (!n) {
@@ -571,7 +371,11 @@ static int map_flush(struct remap_target *rt, struct bio *bio, struct remap_bio 
 		return DM_MAPIO_REMAPPED;
 	}
 	/* Let a spare sleep that holds nothing; what the worker wrote, it flushed. */
-	m = member_of(rt->set, rt->spares[n - 1]->bdev);
+	rcu_read_lock();
+	/* Pairs with set_add_device(), and set_remove_device() waits for it. */
+	if (n <= smp_load_acquire(&rt->nr_spares))
+		m = member_of(rt->set, rt->spares[n - 1]->bdev);
+	rcu_read_unlock();
 	if (!m || !READ_ONCE(m->used))
 		return finish(bio, pb, BLK_STS_OK);
 	pb->member = m->index;
@@ -608,12 +412,17 @@ static int remap_map(struct dm_target *ti, struct bio *bio)
 	struct remap_set *set = rt->set;
 	struct map_entry e;
 	unsigned int turn;
+	u32 sample;
 	int r;
 
 	pb->done = false;
 	pb->flush = false;
 	pb->counted = false;
 	pb->member = 0;
+	pb->start = jiffies;
+	sample = READ_ONCE(set->policy.sample);
+	pb->start_ns = sample && this_cpu_inc_return(set->stats->tick) % sample == 0 ?
+		       ktime_get_ns() : 0;
 	if (bio->bi_opf & REQ_PREFLUSH)
 		return map_flush(rt, bio, pb);
 
@@ -660,6 +469,29 @@ static bool went_astray(struct remap_set *set, const struct remap_bio *pb)
 	return false;
 }
 
+/* How long it took, and that it failed if it did. */
+static void measure(struct remap_set *set, const struct remap_bio *pb, blk_opf_t opf,
+		    blk_status_t status)
+{
+	struct remap_member *m = set->members[pb->member];
+	u32 took = (u32)jiffies - pb->start;
+	bool write = op_is_write(opf);
+	sector_t sector = pb->iter.bi_sector;
+	u64 nr = pb->iter.bi_size >> SECTOR_SHIFT, us = jiffies_to_usecs(took);
+
+	if (pb->start_ns)
+		stats_latency(m, write, ktime_get_ns() - pb->start_ns);
+	if (took > set->policy.slow_jiffies)
+		event_io(set, DMR_NL_EVENT_SLOW, pb->member, write, BLK_STS_OK, sector, nr, us);
+	/* Nobody's fault. */
+	if (likely(!status) || status == BLK_STS_AGAIN)
+		return;
+	stats_error(m, write, status);
+	if (status != BLK_STS_NOTSUPP && !(opf & REQ_RAHEAD))
+		event_io(set, write ? DMR_NL_EVENT_WRITE_ERROR : DMR_NL_EVENT_READ_ERROR,
+			 pb->member, write, status, sector, nr, us);
+}
+
 static int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
 	struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
@@ -678,6 +510,9 @@ static int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *err
 	    (op == REQ_OP_SECURE_ERASE && *error))
 		return DM_ENDIO_DONE;
 
+	if (unlikely(*error || pb->start_ns ||
+		     (u32)jiffies - pb->start > set->policy.slow_jiffies))
+		measure(set, pb, bio->bi_opf, *error);
 	if (likely(*error == BLK_STS_OK)) {
 		if (pb->member && op_is_write(op))
 			atomic64_inc(&set->members[pb->member]->acked);
@@ -692,7 +527,7 @@ static int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *err
 		bool gone = pb->member && op_is_write(op) &&
 			    spare_gone(set->members[pb->member]);
 
-		if ((!status_is_evidence(*error) && !gone) || bio->bi_opf & REQ_RAHEAD) {
+		if ((!status_is_evidence(set, *error) && !gone) || bio->bi_opf & REQ_RAHEAD) {
 			remap_count(set, C_PASSED, 1);
 			return DM_ENDIO_DONE;
 		}
@@ -702,138 +537,6 @@ static int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *err
 	bio->bi_status = BLK_STS_OK;
 	remap_queue(set, bio);
 	return DM_ENDIO_INCOMPLETE;
-}
-
-/* --- Status -------------------------------------------------------------- */
-
-static const char * const counter_names[NR_COUNTERS] = {
-	[C_READ_ERRORS] = "read_errors",
-	[C_WRITE_ERRORS] = "write_errors",
-	[C_PASSED] = "passed",
-	[C_RELOCATED] = "relocated",
-	[C_RELOCATE_FAILED] = "relocate_failed",
-	[C_HEALED] = "healed",
-	[C_LOST_SECTORS] = "lost_sectors",
-	[C_RELEASED] = "released",
-	[C_REDONE] = "redone",
-	[C_BREAKER_TRIPS] = "breaker_trips",
-	[C_COMMITS] = "commits",
-	[C_METADATA_ERRORS] = "metadata_errors",
-};
-
-static const char *member_state_name(const struct remap_member *m)
-{
-	switch (m->state) {
-	case MEMBER_ACTIVE:
-		return "active";
-	case MEMBER_MISSING:
-		return "missing";
-	default:
-		return "out";
-	}
-}
-
-/* But for spares that have left the set in this activation. */
-static bool is_member(const struct remap_member *m)
-{
-	return m && !(m->leaving && m->state == MEMBER_OUT);
-}
-
-static void status_info(struct remap_set *set, char *result, unsigned int maxlen)
-{
-	unsigned int sz = 0, i, nr = 0;
-	char dev[16];
-	u64 used, slots;
-
-	spare_total(set, &used, &slots);
-	DMEMIT("%s %llu %u %llu/%llu %u %u %u/%u %s",
-	       set->store.frozen ? "frozen" : "rw", set->store.gen, set->block_sectors,
-	       used, slots, set->map.remapped, set->map.lost,
-	       set->map.nr_records - set->map.free_records, set->map.nr_records,
-	       set->breaker_open ? "open" : "closed");
-	for (i = 1; i < set->nr_members; i++)
-		nr += is_member(set->members[i]);
-	DMEMIT(" %u", nr);
-	for (i = 1; i < set->nr_members; i++) {
-		struct remap_member *m = set->members[i];
-
-		if (!is_member(m))
-			continue;
-		strscpy(dev, "-", sizeof(dev));
-		if (m->bdev)
-			format_dev_t(dev, m->bdev->bd_dev);
-		DMEMIT(" %u %s %s %u/%u/%u", i, dev, member_state_name(m), m->used, m->bad,
-		       m->nr_slots);
-	}
-	DMEMIT(" %u header_out %u", NR_COUNTERS + 1, set->members[0]->state == MEMBER_OUT);
-	for (i = 0; i < NR_COUNTERS; i++)
-		DMEMIT(" %s %lld", counter_names[i],
-		       (long long)atomic64_read(&set->counters[i]));
-}
-
-static unsigned int feature_words(const struct remap_target *rt)
-{
-	return 2 * !!rt->data_offset + 2 * rt->internal + 2 * rt->has_uuid + rt->degraded;
-}
-
-static void status_table(struct remap_target *rt, char *result, unsigned int maxlen)
-{
-	unsigned int sz = 0, i;
-
-	DMEMIT("%s", rt->data->name);
-	for (i = 0; i < rt->nr_spares; i++)
-		DMEMIT(" %s", rt->spares[i]->name);
-	if (!feature_words(rt))
-		return;
-	DMEMIT(" %u", feature_words(rt));
-	if (rt->data_offset)
-		DMEMIT(" data_offset %llu", (u64)rt->data_offset);
-	if (rt->internal)
-		DMEMIT(" internal_spare %llu", (u64)rt->internal_start);
-	if (rt->has_uuid)
-		DMEMIT(" set_uuid %pUb", rt->uuid);
-	if (rt->degraded)
-		DMEMIT(" degraded");
-}
-
-static void status_ima(struct dm_target *ti, char *result, unsigned int maxlen)
-{
-	struct remap_target *rt = ti->private;
-	unsigned int sz = 0, i;
-
-	DMEMIT_TARGET_NAME_VERSION(ti->type);
-	DMEMIT(",data_device=%s,data_offset=%llu", rt->data->name, (u64)rt->data_offset);
-	for (i = 0; i < rt->nr_spares; i++)
-		DMEMIT(",spare_device_%u=%s", i, rt->spares[i]->name);
-	if (rt->internal)
-		DMEMIT(",internal_spare=%llu", (u64)rt->internal_start);
-	if (rt->has_uuid)
-		DMEMIT(",set_uuid=%pUb", rt->uuid);
-	DMEMIT(",degraded=%c;", rt->degraded ? 'y' : 'n');
-}
-
-static void remap_status(struct dm_target *ti, status_type_t type, unsigned int flags,
-			 char *result, unsigned int maxlen)
-{
-	struct remap_target *rt = ti->private;
-	unsigned int sz = 0;
-
-	switch (type) {
-	case STATUSTYPE_INFO:
-		down_read(&rt->lock);
-		if (rt->set)
-			status_info(rt->set, result, maxlen);
-		else
-			DMEMIT("inactive");
-		up_read(&rt->lock);
-		break;
-	case STATUSTYPE_TABLE:
-		status_table(rt, result, maxlen);
-		break;
-	case STATUSTYPE_IMA:
-		status_ima(ti, result, maxlen);
-		break;
-	}
 }
 
 static struct target_type remap_target = {
@@ -856,12 +559,27 @@ static struct target_type remap_target = {
 
 static int __init remap_init(void)
 {
-	return dm_register_target(&remap_target);
+	int r;
+
+	remap_wq = alloc_workqueue("remap", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!remap_wq)
+		return -ENOMEM;
+	r = netlink_init();
+	if (!r) {
+		r = dm_register_target(&remap_target);
+		if (r)
+			netlink_exit();
+	}
+	if (r)
+		destroy_workqueue(remap_wq);
+	return r;
 }
 
 static void __exit remap_exit(void)
 {
 	dm_unregister_target(&remap_target);
+	netlink_exit();
+	destroy_workqueue(remap_wq);
 }
 
 module_init(remap_init);
