@@ -57,10 +57,8 @@ static int check_request(const struct dmremap_create *q, struct dmremap_error *e
 	if (q->map_entries > (u64)(DMR_MAX_PAGES - 1) * DMR_PAGE_RECORDS)
 		return dmri_error(err, -EINVAL, "The map can have at most %u entries.",
 				  (DMR_MAX_PAGES - 1) * DMR_PAGE_RECORDS);
-	if (q->policy && (q->policy->heal > DMR_HEAL_SPARE ||
-			  q->policy->unreadable > DMR_UNREADABLE_RETRY ||
-			  q->policy->retries > DMR_MAX_RETRIES))
-		return dmri_error(err, -EINVAL, "A value of the policy is out of range.");
+	if (q->policy && dmri_policy_check(q->policy, err) < 0)
+		return -EINVAL;
 	return 0;
 }
 
@@ -106,6 +104,17 @@ static int check_other_sets(const char *name, const struct creation *c,
 
 /* --- Opening ----------------------------------------------------------------- */
 
+/* The daemon could take it for a spare while the set is not in use. */
+static int check_not_labelled(const struct dmremap_device *d, unsigned int flags,
+			      struct dmremap_error *err)
+{
+	if (d->holds != DMREMAP_HOLDS_LABEL || flags & DMREMAP_FORCE)
+		return 0;
+	return dmri_error(err, -ENOTEMPTY,
+			  "%s %s. To make it the data device, take the label off first (\"dmremapctl spare unlabel\").",
+			  d->path, d->text);
+}
+
 static int open_adopted(struct creation *c, const struct dmremap_create *q,
 			struct dmremap_plan *plan, struct dmremap_error *err)
 {
@@ -135,6 +144,10 @@ static int open_adopted(struct creation *c, const struct dmremap_create *q,
 	if (d->holds == DMREMAP_HOLDS_MEMBER || d->holds == DMREMAP_HOLDS_NEWER)
 		return dmri_error(err, -EINVAL, "%s %s; it can not be adopted by another.",
 				  q->data, d->text);
+	/* It stays where it is: no force helps. */
+	r = check_not_labelled(d, 0, err);
+	if (r < 0)
+		return r;
 	if (d->holds != DMREMAP_HOLDS_NOTHING)
 		dmri_plan_add(plan, DMREMAP_PLAN_NOTE, "%s %s; it stays as it is.", q->data,
 			      d->text);
@@ -184,7 +197,9 @@ static int open_all(struct creation *c, const struct dmremap_create *q, unsigned
 	} else {
 		r = dmri_plan_device(plan, q->data, flags, "a data device with a header",
 				     &m->dev, &c->data_info, err);
-		if (!r) {
+		if (!r)
+			r = check_not_labelled(&c->data_info, flags, err);
+		if (m->dev) {
 			c->data = m->dev;
 			m->wipe = c->data_info.holds != DMREMAP_HOLDS_NOTHING;
 			c->nr = 1;
@@ -438,7 +453,7 @@ static void fill_identity(struct creation *c)
 
 static void fill_root(struct creation *c, const struct dmremap_create *q)
 {
-	static const struct dmremap_policy defaults = { .retries = DMR_DEFAULT_RETRIES };
+	struct dmremap_policy defaults;
 	struct dmr_root *root = &c->root;
 	struct dmr_member *data = &root->members[0];
 	unsigned int i, n = 1;
@@ -446,6 +461,7 @@ static void fill_root(struct creation *c, const struct dmremap_create *q)
 	root->state = cpu_to_le32(DMR_SET_CLEAN);
 	root->block_sectors = cpu_to_le32(c->block_sectors);
 	root->nr_pages = cpu_to_le32(c->nr_pages);
+	dmri_policy_default(&defaults);
 	dmri_policy_put(q->policy ?: &defaults, &root->policy);
 	fill_identity(c);
 	data->state = cpu_to_le32(DMR_MEMBER_ACTIVE);

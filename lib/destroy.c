@@ -62,6 +62,12 @@ static int destroy_commit(struct dmremap_plan *plan, dmremap_progress_fn progres
 					       "Stopped; what is left of the set can not be started. Destroy it again.");
 		}
 	}
+	if (!r && plan->info.adopted) {
+		dmri_known_forget(plan->info.uuid);
+		if (plan->info.members[0].present)
+			dmri_udev_change(plan->info.members[0].major,
+					 plan->info.members[0].minor);
+	}
 	return r;
 }
 

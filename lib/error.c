@@ -120,8 +120,6 @@ WORDS(dmremap_role_name, role, "none", "data", "spare")
 WORDS(dmremap_fault_name, fault, "ok", "bad-magic", "bad-csum", "bad-version",
       "bad-feature", "bad-location", "bad-set", "bad-geometry", "bad-record",
       "no-map", "diverged", "incomplete")
-WORDS(dmremap_heal_name, heal, "in-place", "spare")
-WORDS(dmremap_unreadable_name, unreadable, "fail", "retry")
 WORDS(dmremap_record_state_name, state, "free", "remapped", "lost", "bad-slot")
 
 const char *dmremap_fault_sentence(unsigned int fault)

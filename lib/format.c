@@ -90,18 +90,3 @@ int dmri_uuid_parse(const char *text, uint8_t uuid[16])
 {
 	return uuid_parse(text, uuid) ? -EINVAL : 0;
 }
-
-void dmri_policy_get(const struct dmr_policy *p, struct dmremap_policy *policy)
-{
-	policy->heal = le32_to_cpu(p->heal);
-	policy->unreadable = le32_to_cpu(p->unreadable);
-	policy->retries = le32_to_cpu(p->retries);
-}
-
-void dmri_policy_put(const struct dmremap_policy *policy, struct dmr_policy *p)
-{
-	memset(p, 0, sizeof(*p));
-	p->heal = cpu_to_le32(policy->heal);
-	p->unreadable = cpu_to_le32(policy->unreadable);
-	p->retries = cpu_to_le32(policy->retries);
-}

@@ -14,7 +14,7 @@ LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 PKG_CONFIG ?= pkg-config
 
-LIB_PKGS := devmapper blkid json-c uuid
+LIB_PKGS := devmapper blkid json-c uuid sqlite3 libnl-genl-3.0 libnl-3.0
 LIB_PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIB_PKGS) 2>/dev/null)
 LIB_PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(LIB_PKGS) 2>/dev/null)
 
@@ -65,6 +65,7 @@ lib-install: lib
 	ln -sf $(LIB_SONAME) $(DESTDIR)$(LIBDIR)/libdmremap.so
 	install -m 644 $(LIB_DIR)/libdmremap.pc $(DESTDIR)$(LIBDIR)/pkgconfig
 	install -m 644 lib/dm-remap.h include/dm-remap-format.h \
+		include/dm-remap-netlink.h \
 		$(DESTDIR)$(INCLUDEDIR)/dm-remap
 
 lib-clean:

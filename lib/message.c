@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Messages to an active set: moving blocks in portions, and the policy.
+ * Messages to an active set: moving blocks in portions.
  *
  * A portion is so large that it takes about a quarter of a second, so that
  * progress moves and stopping is quick without many flushes.
@@ -174,101 +174,4 @@ int dmremap_evacuate(const char *name, unsigned int member, struct dmremap_error
 				  "The other spares of %s have no room for all blocks of spare %u; what has moved stays. Add a spare first (\"dmremapctl spare add\").",
 				  found.name, member);
 	return r;
-}
-
-/* --- Policy --------------------------------------------------------------- */
-
-static int word_number(const char *text, const char *(*name_of)(unsigned int), unsigned int max)
-{
-	unsigned int i;
-
-	for (i = 0; i <= max; i++)
-		if (!strcmp(text, name_of(i)))
-			return i;
-	return -EINVAL;
-}
-
-int dmremap_policy_parse(struct dmremap_policy *policy, const char *key, const char *value,
-			 struct dmremap_error *err)
-{
-	char *end;
-	long n;
-
-	if (!strcmp(key, "heal")) {
-		n = word_number(value, dmremap_heal_name, DMR_HEAL_SPARE);
-		if (n < 0)
-			return dmri_error(err, -EINVAL,
-					  "\"%.64s\" is no value of heal; use in-place or spare.",
-					  value);
-		policy->heal = n;
-	} else if (!strcmp(key, "unreadable")) {
-		n = word_number(value, dmremap_unreadable_name, DMR_UNREADABLE_RETRY);
-		if (n < 0)
-			return dmri_error(err, -EINVAL,
-					  "\"%.64s\" is no value of unreadable; use fail or retry.",
-					  value);
-		policy->unreadable = n;
-	} else if (!strcmp(key, "retries")) {
-		n = strtol(value, &end, 10);
-		if (*value < '0' || *value > '9' || *end || n > DMR_MAX_RETRIES)
-			return dmri_error(err, -EINVAL,
-					  "\"%.64s\" is no value of retries; use 0 to %d.",
-					  value, DMR_MAX_RETRIES);
-		policy->retries = n;
-	} else {
-		return dmri_error(err, -EINVAL,
-				  "There is no policy \"%.64s\"; use heal, unreadable or retries.",
-				  key);
-	}
-	return 0;
-}
-
-/* "heal in-place unreadable fail retries 1", in any order, and perhaps more. */
-static int policy_answer(const char *answer, struct dmremap_policy *policy)
-{
-	char key[32], value[32];
-	unsigned int known = 0;
-	int n;
-
-	memset(policy, 0, sizeof(*policy));
-	for (; sscanf(answer, " %31s %31s%n", key, value, &n) == 2; answer += n)
-		known += !dmremap_policy_parse(policy, key, value, NULL);
-	return known == 3 ? 0 : -EBADMSG;
-}
-
-static int policy_message(const char *name, const char *text, struct dmremap_policy *policy,
-			  struct dmremap_error *err)
-{
-	_free_ char *answer = NULL;
-	struct dmri_dm_name found;
-	int r = dmri_dm_resolve(name, &found, err);
-
-	if (!r)
-		r = dmri_dm_message(found.name, text, &answer, err);
-	if (!r && policy_answer(answer, policy) < 0)
-		r = dmri_error(err, -EBADMSG,
-			       "The policy of %s is not understood; do module and tools fit together? It is \"%.200s\".",
-			       name, answer);
-	return r;
-}
-
-int dmremap_policy_get(const char *name, struct dmremap_policy *policy,
-		       struct dmremap_error *err)
-{
-	return policy_message(name, "policy", policy, err);
-}
-
-int dmremap_policy_set(const char *name, const struct dmremap_policy *policy,
-		       struct dmremap_error *err)
-{
-	struct dmremap_policy now;
-	char text[128];
-
-	if (policy->heal > DMR_HEAL_SPARE || policy->unreadable > DMR_UNREADABLE_RETRY ||
-	    policy->retries > DMR_MAX_RETRIES)
-		return dmri_error(err, -EINVAL, "A value of the policy is out of range.");
-	dmri_text(text, sizeof(text), "policy heal %s unreadable %s retries %u",
-		  dmremap_heal_name(policy->heal), dmremap_unreadable_name(policy->unreadable),
-		  policy->retries);
-	return policy_message(name, text, &now, err);
 }

@@ -7,6 +7,7 @@
 #ifndef DMREMAP_PRIVATE_H
 #define DMREMAP_PRIVATE_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -59,9 +60,16 @@ static inline void dmri_closep(int *fd)
 		close(*fd);
 }
 
+static inline void dmri_dir_closep(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
 #define _free_		_cleanup_(dmri_freep)
 #define _fclose_	_cleanup_(dmri_fclosep)
 #define _close_		_cleanup_(dmri_closep)
+#define _dir_		_cleanup_(dmri_dir_closep)
 
 /* --- error.c ------------------------------------------------------------- */
 
@@ -131,6 +139,8 @@ struct dmri_devno {
 
 /* All block devices that may carry something, without touching any. */
 int dmri_block_devices(struct dmri_devno **list, size_t *nr, struct dmremap_error *err);
+/* Have udev's rules look at a device again, where udev runs. */
+void dmri_udev_change(unsigned int major, unsigned int minor);
 
 /* --- probe.c ------------------------------------------------------------- */
 
@@ -139,6 +149,9 @@ int dmri_probe_contents(struct dmri_dev *dev, struct dmremap_device *d,
 			struct dmremap_error *err);
 /* Path, sizes and identity of an open device. */
 void dmri_fill_device(const struct dmri_dev *dev, struct dmremap_device *d);
+/* Refuse a device that a known set adopted, though nothing on it shows that. */
+int dmri_check_adopted(const struct dmremap_device *d, unsigned int flags,
+		       struct dmremap_plan *plan, struct dmremap_error *err);
 /* Remove all signatures that libblkid knows. */
 int dmri_wipe_signatures(const struct dmri_dev *dev, struct dmremap_error *err);
 /* Sectors that the file system on @dev occupies; -ENODATA if that is unknown. */
@@ -166,6 +179,30 @@ void dmri_anchor_seal(struct dmr_anchor *a, unsigned int copy);
 void dmri_frame_seal(void *frame, const uint8_t set_uuid[16], u32 member, u32 index);
 void dmri_uuid_text(const uint8_t uuid[16], char text[DMREMAP_UUID_SIZE]);
 int dmri_uuid_parse(const char *text, uint8_t uuid[16]);
+
+/* --- policy.c ------------------------------------------------------------ */
+
+struct dmri_policy_key {
+	const char *name;		/* as in include/dm-remap.yaml */
+	int attr;			/* enum dmr_a_policy_attr */
+	size_t offset, disk;		/* in struct dmremap_policy, struct dmr_policy */
+	u32 min, max, standard;
+	u32 added;			/* to the value, on disk */
+	const char *const *words;	/* values that have names */
+};
+
+extern const struct dmri_policy_key dmri_policy_keys[];
+extern const unsigned int dmri_nr_policy_keys;
+
+/* NULL if there is none of this name. */
+const struct dmri_policy_key *dmri_policy_key(const char *name);
+u32 *dmri_policy_value(struct dmremap_policy *policy, const struct dmri_policy_key *key);
+/* The number of a value's name; -EINVAL. */
+int dmri_policy_parse_word(const struct dmri_policy_key *key, const char *value, u32 *n);
+void dmri_policy_default(struct dmremap_policy *policy);
+/* -EINVAL names the first value that is out of range. */
+int dmri_policy_check(const struct dmremap_policy *policy, struct dmremap_error *err);
+/* From and to the form on disk, where 0 may stand for the default. */
 void dmri_policy_get(const struct dmr_policy *p, struct dmremap_policy *policy);
 void dmri_policy_put(const struct dmremap_policy *policy, struct dmr_policy *p);
 
@@ -185,6 +222,15 @@ int dmri_locator_read(struct dmri_dev *dev, u64 *region_start);
 int dmri_anchors_write(struct dmri_dev *dev, const struct dmr_anchor *a, bool internal);
 /* The reverse. */
 int dmri_anchors_wipe(struct dmri_dev *dev, u64 region_start, bool internal);
+
+/* --- label.c ------------------------------------------------------------- */
+
+enum dmr_fault dmri_label_check(const struct dmr_label *l, u64 device_sectors);
+/* What lies where a label would be, and whether it is one (DMR_OK). */
+int dmri_label_get(struct dmri_dev *dev, struct dmr_label *label, enum dmr_fault *fault);
+/* Write it, flush, read it back. All zero takes it off. */
+int dmri_label_put(struct dmri_dev *dev, const struct dmr_label *label);
+void dmri_label_text(const struct dmr_label *l, char *buf, size_t size);
 
 /* --- image.c: the map of a set as its members hold it --------------------- */
 
@@ -393,6 +439,14 @@ struct dmri_table {
 int dmri_table_parse(const char *params, struct dmri_table *table);
 int dmri_table_format(const struct dmri_table *table, char *buf, size_t size);
 int dmri_status_parse(const char *params, struct dmremap_status *status);
+
+/* --- known.c: adopted data devices that this machine knows ------------------ */
+
+/* Of a set that is loaded; nothing for any other than an adopted one. */
+void dmri_known_remember(const struct dmremap_set *set);
+void dmri_known_forget(const char *uuid);
+/* True if @d is such a data device; then name and UUID of its set are in @raw. */
+bool dmri_known_match(const struct dmremap_device *d, struct dmremap_raw *raw);
 
 /* --- plan.c -------------------------------------------------------------- */
 

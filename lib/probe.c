@@ -184,13 +184,61 @@ static bool probe_anchors(struct dmri_dev *dev, struct dmremap_device *d)
 	return false;
 }
 
+/* A label counts only if there is nothing else. True if what is there settles it. */
+static bool probe_label(struct dmri_dev *dev, struct dmr_label *label,
+			struct dmremap_device *d)
+{
+	enum dmr_fault fault;
+
+	if (dmri_label_get(dev, label, &fault) < 0)
+		return false;
+	switch (fault) {
+	case DMR_OK:
+		d->holds = DMREMAP_HOLDS_LABEL;
+		dmri_copy(d->holds_type, sizeof(d->holds_type), "dm-remap label");
+		dmri_uuid_text(label->uuid, d->holds_uuid);
+		dmri_label_text(label, d->text, sizeof(d->text));
+		return false;
+	case DMR_BAD_MAGIC:
+		return false;
+	case DMR_BAD_VERSION:
+		d->holds = DMREMAP_HOLDS_NEWER;
+		dmri_copy(d->holds_type, sizeof(d->holds_type), "dm-remap label");
+		dmri_text(d->text, sizeof(d->text),
+			  "carries a label of a newer version than this one knows");
+		return true;
+	default:
+		d->holds = DMREMAP_HOLDS_DAMAGED;
+		dmri_copy(d->holds_type, sizeof(d->holds_type), "dm-remap label");
+		dmri_text(d->text, sizeof(d->text),
+			  fault == DMR_BAD_LOCATION ?
+			  "carries a label that was written for a device of another size" :
+			  "carries a damaged label of a spare");
+		return false;
+	}
+}
+
 int dmri_probe_contents(struct dmri_dev *dev, struct dmremap_device *d,
 			struct dmremap_error *err)
 {
+	_free_ struct dmremap_device *labelled = malloc(sizeof(*labelled));
+	_free_ struct dmr_label *label = malloc(sizeof(*label));
+	int r;
+
+	if (!labelled || !label)
+		return dmri_error_sys(err, -ENOMEM, "%s", dev->path);
 	d->holds = DMREMAP_HOLDS_NOTHING;
 	if (probe_anchors(dev, d))
 		return 0;
-	return probe_blkid(dev, d, err);
+	*labelled = *d;
+	if (probe_label(dev, label, labelled)) {
+		*d = *labelled;
+		return 0;
+	}
+	r = probe_blkid(dev, d, err);
+	if (!r && d->holds == DMREMAP_HOLDS_NOTHING)
+		*d = *labelled;
+	return r;
 }
 
 int dmri_wipe_signatures(const struct dmri_dev *dev, struct dmremap_error *err)
@@ -348,6 +396,7 @@ int dmri_plan_device(struct dmremap_plan *plan, const char *path, unsigned int f
 {
 	_cleanup_(dmri_dev_closep) struct dmri_dev *dev = NULL;
 	int r = dmri_dev_open(path, DMRI_WRITE | DMRI_EXCL, &dev, err);
+	bool lost;
 
 	if (r < 0)
 		return r;
@@ -370,12 +419,16 @@ int dmri_plan_device(struct dmremap_plan *plan, const char *path, unsigned int f
 		return dmri_error(err, -EPROTONOSUPPORT,
 				  "%s %s. It is not touched; use the newer version of the tools.",
 				  path, d->text);
-	if (d->holds != DMREMAP_HOLDS_NOTHING && !(flags & DMREMAP_FORCE))
+	lost = d->holds != DMREMAP_HOLDS_NOTHING && d->holds != DMREMAP_HOLDS_LABEL;
+	if (lost && !(flags & DMREMAP_FORCE))
 		return dmri_error(err, -ENOTEMPTY,
 				  "%s %s. As %s it would be overwritten; use --force if that is meant.",
 				  path, d->text, what);
-	if (d->holds != DMREMAP_HOLDS_NOTHING)
+	if (lost)
 		dmri_plan_add(plan, DMREMAP_PLAN_LOSS, "%s %s; it will be destroyed.", path,
+			      d->text);
+	if (d->holds == DMREMAP_HOLDS_LABEL)
+		dmri_plan_add(plan, DMREMAP_PLAN_NOTE, "%s %s; the label gives way.", path,
 			      d->text);
 	*ret = dev;
 	dev = NULL;

@@ -3,8 +3,8 @@
  * Adding and removing spares.
  *
  * Adding: zero the new device's metadata, flush, write its anchors; then, if the
- * set runs, load the table with it, and the module writes the map to it. Cut
- * anywhere after the anchors, it joins at the next start.
+ * set runs, the module takes it and writes the map to it. Cut anywhere after the
+ * anchors, it joins at the next start.
  *
  * Removing from a running set: evacuate (the map says durably that it is out),
  * load the table without it, wipe it. Cut after the first, it is ignored.
@@ -17,6 +17,8 @@
 struct change {
 	struct dmremap_set *set;
 	struct dmri_new_member new;	/* add */
+	bool labelled;
+	struct dmr_label label;		/* that it carries, put back if it can not join */
 	/* remove */
 	struct dmremap_member_info member;
 	u32 nr_frames;
@@ -86,6 +88,31 @@ static int table_append(struct dmri_table *table, const void *arg)
 	return 0;
 }
 
+/*
+ * Into the running set: by the module itself, without a pause; by a reload of the
+ * table if it says that it needs one.
+ */
+static int join(struct dmremap_set *set, const struct dmri_dev *dev, struct dmremap_error *err)
+{
+	struct dmremap_nl *nl = NULL;
+	unsigned int member;
+	int r = dmremap_nl_open(&nl, NULL);
+
+	if (r < 0)
+		return reload(set, table_append, dev, err);
+	r = dmremap_nl_spare_add(nl, set->info.uuid, dev->major, dev->minor, &member, err);
+	dmremap_nl_free(nl);
+	return r == -EOPNOTSUPP ? reload(set, table_append, dev, err) : r;
+}
+
+/* Back to what it was: no member, and labelled if it was. */
+static void take_back(struct change *c)
+{
+	dmri_anchors_wipe(c->new.dev, 0, false);
+	if (c->labelled)
+		dmri_label_put(c->new.dev, &c->label);
+}
+
 static int add_commit(struct dmremap_plan *plan, dmremap_progress_fn progress, void *arg,
 		      struct dmremap_error *err)
 {
@@ -96,15 +123,18 @@ static int add_commit(struct dmremap_plan *plan, dmremap_progress_fn progress, v
 	int r = dmri_member_clear(&c->new, progress, arg, &done,
 				  dmri_member_clear_sectors(&c->new), err);
 
-	if (r < 0)
+	if (r < 0) {
+		if (c->labelled)
+			dmri_label_put(c->new.dev, &c->label);
 		return r;
+	}
 	r = dmri_anchors_write(c->new.dev, &c->new.anchor, false);
 	if (!r)
 		r = dmri_anchors_read(c->new.dev, 0, &back);
 	if (!r && (back.fault[0] || back.fault[1]))
 		r = -EIO;
 	if (r < 0) {
-		dmri_anchors_wipe(c->new.dev, 0, false);
+		take_back(c);
 		return dmri_error_sys(err, r, "%s can not be written", c->new.dev->path);
 	}
 	if (!c->set->info.active)
@@ -113,10 +143,10 @@ static int add_commit(struct dmremap_plan *plan, dmremap_progress_fn progress, v
 	dev = *c->new.dev;
 	dmri_dev_close(c->new.dev);
 	c->new.dev = NULL;
-	r = reload(c->set, table_append, &dev, err);
+	r = join(c->set, &dev, err);
 	/* If nothing runs now, the map may list it already. */
 	if (r < 0 && r != -EDEADLK && !dmri_dev_open(dev.path, DMRI_WRITE | DMRI_EXCL, &c->new.dev, NULL))
-		dmri_anchors_wipe(c->new.dev, 0, false);
+		take_back(c);
 	return r;
 }
 
@@ -145,8 +175,8 @@ static int add_checks(struct dmremap_set *set, struct dmremap_error *err)
 }
 
 /* Nor may it be the data of another set, which need not show on it. */
-static int check_adopted(const struct dmremap_device *d, unsigned int flags,
-			 struct dmremap_plan *plan, struct dmremap_error *err)
+int dmri_check_adopted(const struct dmremap_device *d, unsigned int flags,
+		       struct dmremap_plan *plan, struct dmremap_error *err)
 {
 	struct dmremap_scan *scan = NULL;
 	struct dmremap_set *other;
@@ -158,6 +188,39 @@ static int check_adopted(const struct dmremap_device *d, unsigned int flags,
 		r = dmri_check_adopted_by(other, d, flags, plan, err);
 	dmremap_scan_free(scan);
 	return r;
+}
+
+static int no_such_label(const struct dmremap_spare *spare, struct dmremap_error *err)
+{
+	return dmri_error(err, -ENOKEY, "%s no longer carries the label %s; it is left alone.",
+			  spare->path, spare->label);
+}
+
+/* What must carry a label is not even opened for writing without one. */
+static int check_label(const struct dmremap_spare *spare, struct dmremap_error *err)
+{
+	struct dmremap_label label;
+	int r = spare->label ? dmremap_label_read(spare->path, &label, err) : 0;
+
+	if (r < 0 || !spare->label)
+		return r;
+	return r && !strcmp(label.uuid, spare->label) ? 0 : no_such_label(spare, err);
+}
+
+/* Now that nobody else can open it exclusively: which label is it? */
+static int take_label(struct change *c, const struct dmremap_spare *spare,
+		      struct dmremap_error *err)
+{
+	char uuid[DMREMAP_UUID_SIZE] = "";
+	enum dmr_fault fault;
+	int r = dmri_label_get(c->new.dev, &c->label, &fault);
+
+	if (r < 0)
+		return dmri_error_sys(err, r, "%s can not be read", spare->path);
+	c->labelled = !fault;
+	if (c->labelled)
+		dmri_uuid_text(c->label.uuid, uuid);
+	return spare->label && strcmp(uuid, spare->label) ? no_such_label(spare, err) : 0;
 }
 
 int dmremap_spare_add_plan(struct dmremap_set *set, const struct dmremap_spare *spare,
@@ -174,14 +237,18 @@ int dmremap_spare_add_plan(struct dmremap_set *set, const struct dmremap_spare *
 	int r = d ? add_checks(set, err) : -ENOMEM;
 
 	if (!r)
+		r = check_label(spare, err);
+	if (!r)
 		r = change_new(set, &plan, &c, err);
 	if (r < 0)
 		return r;
 	plan->commit = add_commit;
 	r = dmri_plan_device(plan, spare->path, flags, "a spare", &c->new.dev, d, err);
+	if (!r)
+		r = take_label(c, spare, err);
 	if (r < 0)
 		return r;
-	r = check_adopted(d, flags, plan, err);
+	r = dmri_check_adopted(d, flags, plan, err);
 	if (r < 0)
 		return r;
 	c->new.wipe = d->holds != DMREMAP_HOLDS_NOTHING;

@@ -114,6 +114,8 @@ int dmremap_start(struct dmremap_set *set, const struct dmremap_start *start,
 	r = dmremap_name_check(name, err);
 	if (!r)
 		r = dmremap_table(set, start, params, sizeof(params), err);
+	/* Also of a set that can not be started yet: its data device is to be hidden. */
+	dmri_known_remember(set);
 	if (!r)
 		r = check_unused(set, err);
 	if (!r)
@@ -124,5 +126,7 @@ int dmremap_start(struct dmremap_set *set, const struct dmremap_start *start,
 	set->info.verdict = DMREMAP_ACTIVE;
 	set->code = -EALREADY;
 	dmri_copy(set->info.device, sizeof(set->info.device), name);
+	if (set->info.adopted)
+		dmri_udev_change(set->info.members[0].major, set->info.members[0].minor);
 	return 0;
 }

@@ -89,6 +89,8 @@ int dmremap_wait_event(const char *name, uint32_t event_nr, struct dmremap_error
 int dmremap_stop(const char *name, unsigned int flags, struct dmremap_error *err)
 {
 	_free_ struct dmri_dm_info *info = malloc(sizeof(*info));
+	unsigned int major, minor;
+	struct dmri_table table;
 	struct dmri_dm_name found;
 	int r;
 
@@ -101,5 +103,9 @@ int dmremap_stop(const char *name, unsigned int flags, struct dmremap_error *err
 		r = dmri_error(err, -EINVAL, "%s is a mapped device, but not of dm-remap.", name);
 	if (!r)
 		r = dmri_dm_remove(found.name, flags & DMREMAP_STOP_DEFERRED, err);
+	/* An adopted data device that is not known otherwise is its own again. */
+	if (!r && !dmri_table_parse(info->params, &table) &&
+	    sscanf(table.data, "%u:%u", &major, &minor) == 2)
+		dmri_udev_change(major, minor);
 	return r;
 }

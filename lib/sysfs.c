@@ -5,18 +5,11 @@
  */
 #include <blkid/blkid.h>
 #include <ctype.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "private.h"
-
-static void dmri_closedirp(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
 
 static ssize_t read_raw(unsigned int major, unsigned int minor, const char *attr,
 			char *buf, size_t size)
@@ -124,7 +117,7 @@ void dmri_devno_path(unsigned int major, unsigned int minor, char *buf, size_t s
 
 bool dmri_has_holders(unsigned int major, unsigned int minor)
 {
-	_cleanup_(dmri_closedirp) DIR *dir = NULL;
+	_dir_ DIR *dir = NULL;
 	char path[64];
 	struct dirent *e;
 
@@ -258,7 +251,7 @@ static bool uninteresting(const char *name, unsigned int major, unsigned int min
 
 int dmri_block_devices(struct dmri_devno **ret, size_t *ret_nr, struct dmremap_error *err)
 {
-	_cleanup_(dmri_closedirp) DIR *dir = opendir("/sys/dev/block");
+	_dir_ DIR *dir = opendir("/sys/dev/block");
 	_free_ struct dmri_devno *list = NULL;
 	size_t nr = 0, room = 0;
 	struct dirent *e;
@@ -289,4 +282,18 @@ int dmri_block_devices(struct dmri_devno **ret, size_t *ret_nr, struct dmremap_e
 	*ret_nr = nr;
 	list = NULL;
 	return 0;
+}
+
+void dmri_udev_change(unsigned int major, unsigned int minor)
+{
+	_close_ int fd = -1;
+	char path[64];
+
+	if (access("/run/udev/control", F_OK))
+		return;
+	dmri_text(path, sizeof(path), "/sys/dev/block/%u:%u/uevent", major, minor);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	/* Only what other programs are shown depends on it. */
+	if (fd >= 0 && write(fd, "change", 6) < 0)
+		return;
 }
