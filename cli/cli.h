@@ -19,6 +19,7 @@ enum {
 	DONE = 0,
 	FAILED = 1,
 	WRONG_USAGE = 2,
+	PLUGIN_UNKNOWN = 3,	/* of a command for monitoring */
 };
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
@@ -54,6 +55,7 @@ struct command {
 	const struct option_spec *options;
 	const struct example *examples;
 	int (*run)(struct invocation *inv);
+	bool plugin;		/* exit codes of monitoring plugins: 3 for wrong usage */
 };
 
 /* All commands, in the order of the help; the last has no name. */
@@ -122,6 +124,9 @@ int option_choice(const struct invocation *inv, const char *name,
 
 /* The candidate most like @word, or NULL if none is close. */
 const char *closest(const char *word, const char *const *candidates, int nr);
+
+/* Wrong usage of a command for monitoring, after the message. Returns PLUGIN_UNKNOWN. */
+int plugin_usage(const struct invocation *inv);
 
 /* --- Help, made from the table -------------------------------------------- */
 

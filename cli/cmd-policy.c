@@ -16,7 +16,17 @@ static const struct field policy_fields[] = {
 	{ .key = "name", .flags = FIELD_TITLE },
 	{ .key = "heal", .label = "heal" },
 	{ .key = "unreadable", .label = "unreadable" },
+	{ .key = "ioerr", .label = "ioerr" },
 	{ .key = "retries", .label = "retries", .type = FIELD_NUMBER },
+	{ .key = "slow_ms", .label = "slow-ms", .type = FIELD_NUMBER },
+	{ .key = "sample", .label = "sample", .type = FIELD_NUMBER },
+	{ .key = "breaker_streak", .label = "breaker-streak", .type = FIELD_NUMBER },
+	{ .key = "breaker_ms", .label = "breaker-ms", .type = FIELD_NUMBER },
+	{ .key = "relocate_rate", .label = "relocate-rate", .type = FIELD_NUMBER },
+	{ .key = "scrub_rate", .label = "scrub-rate", .type = FIELD_NUMBER },
+	{ .key = "spare_low", .label = "spare-low", .type = FIELD_NUMBER },
+	{ .key = "lifetime", .label = "lifetime", .type = FIELD_NUMBER },
+	{ .key = "version", .label = "(version)", .type = FIELD_NUMBER },
 	{},
 };
 
@@ -31,7 +41,17 @@ static void describe_policy(struct invocation *inv, const struct dmremap_policy 
 	set_string(r, "name", inv->args[0]);
 	set_string(r, "heal", dmremap_heal_name(policy->heal));
 	set_string(r, "unreadable", dmremap_unreadable_name(policy->unreadable));
+	set_string(r, "ioerr", dmremap_ioerr_name(policy->ioerr));
 	set_number(r, "retries", policy->retries);
+	set_number(r, "slow_ms", policy->slow_ms);
+	set_number(r, "sample", policy->sample);
+	set_number(r, "breaker_streak", policy->breaker_streak);
+	set_number(r, "breaker_ms", policy->breaker_ms);
+	set_number(r, "relocate_rate", policy->relocate_rate);
+	set_number(r, "scrub_rate", policy->scrub_rate);
+	set_number(r, "spare_low", policy->spare_low);
+	set_number(r, "lifetime", policy->lifetime);
+	set_number(r, "version", policy->version);
 }
 
 int cmd_policy_show(struct invocation *inv)
@@ -93,13 +113,16 @@ int cmd_policy_set(struct invocation *inv)
 		if (err < 0)
 			return fail_lib(inv, err, &error);
 	}
+	/* The one behind that in force, whichever that is by now. */
+	policy.version = 0;
 	err = dmremap_policy_set(inv->args[0], &policy, &error);
 	if (!err)
 		err = dmremap_policy_get(inv->args[0], &now, &error);
 	if (err < 0)
 		return fail_lib(inv, err, &error);
 	describe_policy(inv, &now);
+	policy.version = now.version;
 	if (memcmp(&now, &policy, sizeof(now)))
-		return fail("The module has not taken all values.");
+		return fail("Not all values are in force; has somebody else set the policy just now?");
 	return DONE;
 }

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * start and stop, of one set or of all.
+ * start and stop, of one set or of all, and start as udev asks for it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "message.h"
@@ -32,12 +38,12 @@ static void describe(struct group *g, const char *name, const char *uuid, bool a
 	set_bool(r, "active", active);
 }
 
-/* NAME or --all, not both. */
-static int check_which(const struct invocation *inv)
+/* One of NAME, --all and, to start, --auto. */
+static int check_which(const struct invocation *inv, bool other)
 {
 	const char *name = inv->command->name;
 
-	if (option_given(inv, "all") == (inv->nr_args == 1)) {
+	if (option_given(inv, "all") + inv->nr_args + other != 1) {
 		wrong_usage("%s: either a name or --all is needed", name);
 		advise("See " PROGRAM " %s --help.", name);
 		return WRONG_USAGE;
@@ -47,34 +53,54 @@ static int check_which(const struct invocation *inv)
 
 /* --- start ------------------------------------------------------------------------ */
 
-static int start_set(struct invocation *inv, struct dmremap_set *set, struct group *g)
+/*
+ * Two that start the same set at once would find its members in use by one another. One
+ * that hangs on a dead disk must not keep others for ever: after a while the
+ * kernel, which knows each set once, decides. The lock ends with the descriptor.
+ */
+#define LOCK_DIRECTORY	"/run/dm-remap"
+#define PAUSE_NS	100000000	/* 0.1 s */
+#define LOCK_PAUSES	100
+
+static void pause_shortly(void)
 {
-	const struct dmremap_set_info *info = dmremap_set_info(set);
-	struct dmremap_start start = {
-		.data = option_text(inv, "data"),
-		.degraded = option_given(inv, "degraded"),
-	};
-	struct dmremap_status *status;
+	nanosleep(&(struct timespec){ .tv_nsec = PAUSE_NS }, NULL);
+}
+
+static int lock_set(const char *uuid)
+{
+	char path[sizeof(LOCK_DIRECTORY) + 48];
+	int fd;
+
+	mkdir(LOCK_DIRECTORY, 0755);
+	snprintf(path, sizeof(path), LOCK_DIRECTORY "/start-%.36s.lock", uuid);
+	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	for (int i = 0; fd >= 0 && i < LOCK_PAUSES; i++) {
+		if (!flock(fd, LOCK_EX | LOCK_NB))
+			break;
+		pause_shortly();
+	}
+	return fd;
+}
+
+static void unlock_set(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Tell of a set that was started just now. */
+static int report_started(struct invocation *inv, const char *uuid, struct group *g)
+{
+	struct dmremap_status *status = calloc(1, sizeof(*status));
 	struct dmremap_error error = {};
 	struct assessment a;
 	char size[32];
 	int err;
 
-	err = dmremap_start(set, &start, &error);
-	if (err < 0) {
-		fail_lib(inv, err, &error);
-		info = dmremap_set_info(set);
-		if (info->verdict == DMREMAP_DEGRADED && !start.degraded) {
-			assess_inactive(info, &a);
-			advise("%s", a.findings[0].action);
-		}
-		describe(g, info->name, info->uuid, false);
-		return FAILED;
-	}
-	status = calloc(1, sizeof(*status));
 	if (!status)
 		abort();
-	err = dmremap_status(info->uuid, status, &error);
+	err = dmremap_status(uuid, status, &error);
 	if (err < 0) {
 		err = fail_lib(inv, err, &error);
 	} else {
@@ -90,6 +116,114 @@ static int start_set(struct invocation *inv, struct dmremap_set *set, struct gro
 	}
 	free(status);
 	return err;
+}
+
+static int start_set(struct invocation *inv, struct dmremap_set *set, struct group *g)
+{
+	const struct dmremap_set_info *info = dmremap_set_info(set);
+	struct dmremap_start start = {
+		.data = option_text(inv, "data"),
+		.degraded = option_given(inv, "degraded"),
+	};
+	struct dmremap_error error = {};
+	struct assessment a;
+	int err, lock;
+
+	lock = lock_set(info->uuid);
+	err = dmremap_start(set, &start, &error);
+	unlock_set(lock);
+	if (err >= 0)
+		return report_started(inv, info->uuid, g);
+	fail_lib(inv, err, &error);
+	info = dmremap_set_info(set);
+	if (info->verdict == DMREMAP_DEGRADED && !start.degraded) {
+		assess_inactive(info, &a);
+		advise("%s", a.findings[0].action);
+	}
+	describe(g, info->name, info->uuid, false);
+	return FAILED;
+}
+
+/* --- start --auto ----------------------------------------------------------------- */
+
+#define AUTO_TRIES	20	/* while something else has a member to itself */
+
+/* What --auto found: nothing to be done, or done, or why it failed. */
+enum attempt { QUIET, STARTED, TRY_AGAIN, BROKEN };
+
+static enum attempt try_auto(struct invocation *inv, const struct dmremap_raw *raw,
+			     struct group *g, struct dmremap_error *error, int *err)
+{
+	const struct dmremap_set_info *info;
+	struct dmremap_scan *scan = NULL;
+	struct dmremap_set *set;
+	enum attempt attempt = QUIET;
+
+	*err = dmremap_scan_new(0, NULL, &scan, error);
+	if (*err < 0)
+		return BROKEN;
+	*err = dmremap_scan_find(scan, raw->set_uuid, &set, error);
+	if (*err < 0) {
+		/* Its data device alone is no member that tells of a map. */
+		say("Set %s: none of its spares is here yet.", raw->set_name);
+		goto out;
+	}
+	info = dmremap_set_info(set);
+	if (info->active) {
+		say("Set %s is running already.", info->name);
+		goto out;
+	}
+	*err = dmremap_start(set, NULL, error);
+	if (*err >= 0) {
+		attempt = STARTED;
+		*err = report_started(inv, raw->set_uuid, g);
+	} else if (info->verdict == DMREMAP_DEGRADED || info->verdict == DMREMAP_REFUSED) {
+		say("Set %s is not started: %s", info->name, info->reason);
+	} else if (*err == -EBUSY || *err == -EEXIST || *err == -EALREADY || *err == -EAGAIN) {
+		attempt = TRY_AGAIN;
+	} else {
+		attempt = BROKEN;
+	}
+	if (attempt == QUIET || attempt == BROKEN)
+		describe(g, info->name, info->uuid, false);
+out:
+	dmremap_scan_free(scan);
+	return attempt;
+}
+
+/*
+ * Called for each member that appears, in any order and at the same time. A set that
+ * is not complete is started by whoever comes last; no refusal is a failure here.
+ */
+static int start_auto(struct invocation *inv, struct group *g)
+{
+	const char *path = option_text(inv, "auto");
+	struct dmremap_error error = {};
+	struct dmremap_raw raw;
+	enum attempt attempt = TRY_AGAIN;
+	int err, lock;
+
+	err = dmremap_raw_probe(path, &raw, &error);
+	if (err == -ENOENT || err == -ENXIO || err == -ENODEV) {
+		say("%s is gone again.", path);
+		return DONE;
+	}
+	if (err < 0)
+		return fail_lib(inv, err, &error);
+	if (raw.kind != DMREMAP_RAW_MEMBER && raw.kind != DMREMAP_RAW_ADOPTED) {
+		say("%s is no member of a set.", path);
+		return DONE;
+	}
+	lock = lock_set(raw.set_uuid);
+	for (int i = 0; attempt == TRY_AGAIN && i < AUTO_TRIES; i++) {
+		if (i)
+			pause_shortly();
+		attempt = try_auto(inv, &raw, g, &error, &err);
+	}
+	unlock_set(lock);
+	if (attempt == QUIET)
+		return DONE;
+	return attempt == STARTED ? err : fail_lib(inv, err, &error);
 }
 
 static int start_all(struct invocation *inv, struct dmremap_scan *scan, struct group *g)
@@ -141,9 +275,15 @@ int cmd_start(struct invocation *inv)
 	struct group *g;
 	int err;
 
-	err = check_which(inv);
+	err = check_which(inv, option_given(inv, "auto"));
 	if (err)
 		return err;
+	if (option_given(inv, "auto")) {
+		if (option_given(inv, "data") || option_given(inv, "spare") ||
+		    option_given(inv, "degraded"))
+			return wrong_usage("start: --auto goes without other options");
+		return start_auto(inv, output_group(inv->out, &result_view));
+	}
 	if (option_given(inv, "all") && (option_given(inv, "data") || option_given(inv, "spare")))
 		return wrong_usage("start: --data and --spare go with a name, not with --all");
 	err = scan_for_start(inv, &scan);
@@ -182,7 +322,7 @@ int cmd_stop(struct invocation *inv)
 	struct group *g;
 	int err, failed = 0, found = 0;
 
-	err = check_which(inv);
+	err = check_which(inv, false);
 	if (err)
 		return err;
 	g = output_group(inv->out, &result_view);

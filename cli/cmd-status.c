@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "message.h"
 #include "output.h"
+#include "scrub.h"
 #include "set.h"
 
 /* --- Views ------------------------------------------------------------------------ */
@@ -46,6 +47,15 @@ static const struct field set_fields[] = {
 	{ .key = "degraded", .label = NULL, .type = FIELD_BOOL },
 	{ .key = "suspended", .label = NULL, .type = FIELD_BOOL },
 	{ .key = "open_count", .label = NULL, .type = FIELD_NUMBER },
+	{ .key = "scrub_state", .label = NULL },
+	{ .key = "scrub_percent", .label = NULL, .type = FIELD_NUMBER },
+	{ .key = "scrub_lost", .label = NULL, .type = FIELD_NUMBER },
+	{ .key = "scrub", .label = "Scrub", .flags = FIELD_SCREEN | FIELD_OPTIONAL },
+	{ .key = "reads", .label = NULL, .type = FIELD_NUMBER },
+	{ .key = "read_bytes", .label = NULL, .type = FIELD_BYTES },
+	{ .key = "writes", .label = NULL, .type = FIELD_NUMBER },
+	{ .key = "written_bytes", .label = NULL, .type = FIELD_BYTES },
+	{ .key = "io", .label = "I/O", .flags = FIELD_SCREEN | FIELD_OPTIONAL },
 	{ .key = "counters_text", .label = "Counters",
 	  .flags = FIELD_SCREEN | FIELD_OPTIONAL },
 	{},
@@ -188,6 +198,79 @@ static void fill_numbers(struct record *r, uint64_t remapped, uint64_t lost,
 		 records_used, records, percent(records_used, records));
 }
 
+/* --- What only the module's own interface tells ------------------------------------- */
+
+static void fill_scrub(struct record *r, const struct dmremap_scrub *s, uint32_t block_size)
+{
+	unsigned int part = percent(scrub_done(s), scrub_total(s));
+	char rate[32], left[48];
+	uint64_t eta;
+
+	set_string(r, "scrub_state", dmremap_scrub_state_name(s->state));
+	if (s->state == DMREMAP_SCRUB_IDLE)
+		return;
+	set_number(r, "scrub_percent", part);
+	set_number(r, "scrub_lost", s->lost);
+	if (scrub_eta(s, block_size, &eta)) {
+		format_duration(eta, left, sizeof(left));
+		set_text(r, "scrub", "running, %u %%, %s/s, %s left; %" PRIu64
+			 " with lost sectors", part,
+			 dmremap_format_size(s->rate * 1024, rate, sizeof(rate)), left, s->lost);
+	} else {
+		set_text(r, "scrub", "%s, %u %%; %" PRIu64 " with lost sectors",
+			 dmremap_scrub_state_name(s->state), part, s->lost);
+	}
+}
+
+static int add_io(const struct dmremap_nl_stats *stats, void *arg)
+{
+	struct dmremap_nl_stats *sum = arg;
+
+	if (!stats->member)
+		*sum = *stats;
+	return 0;
+}
+
+static void fill_io(struct record *r, const struct dmremap_nl_stats *stats)
+{
+	uint64_t ios[2] = {}, sectors[2] = {};
+	char in[32], out[32];
+
+	for (int way = 0; way < 2; way++) {
+		for (int path = 0; path < DMREMAP_NL_PATHS; path++) {
+			ios[way] += stats->ios[way][path];
+			sectors[way] += stats->sectors[way][path];
+		}
+	}
+	set_number(r, "reads", ios[0]);
+	set_number(r, "read_bytes", sectors[0] * 512);
+	set_number(r, "writes", ios[1]);
+	set_number(r, "written_bytes", sectors[1] * 512);
+	set_text(r, "io", "%" PRIu64 " reads (%s), %" PRIu64 " writes (%s) since the start",
+		 ios[0], dmremap_format_size(sectors[0] * 512, in, sizeof(in)), ios[1],
+		 dmremap_format_size(sectors[1] * 512, out, sizeof(out)));
+}
+
+/* Nothing, if the module can not be asked: what device-mapper tells is there all the same. */
+static void fill_module(struct record *r, const struct dmremap_status *s)
+{
+	struct dmremap_nl_device *d = calloc(1, sizeof(*d));
+	struct dmremap_nl_stats *stats = calloc(1, sizeof(*stats));
+	struct dmremap_nl *nl;
+
+	if (!d || !stats)
+		abort();
+	if (!dmremap_nl_open(&nl, NULL)) {
+		if (!dmremap_nl_device(nl, s->name, d, NULL))
+			fill_scrub(r, &d->scrub, d->block_sectors * 512);
+		if (!dmremap_nl_stats(nl, s->name, add_io, stats, NULL))
+			fill_io(r, stats);
+		dmremap_nl_free(nl);
+	}
+	free(stats);
+	free(d);
+}
+
 static void fill_active(struct record *r, const struct dmremap_status *s)
 {
 	struct assessment a;
@@ -217,6 +300,8 @@ static void fill_active(struct record *r, const struct dmremap_status *s)
 		 s->used, s->slots, percent(s->used, s->slots));
 	set_string(r, "breaker", s->breaker_open ? "open" : "closed");
 	set_bool(r, "degraded", s->degraded);
+	if (!s->suspended)
+		fill_module(r, s);
 	fill_spares(r, s);
 	fill_counters(r, s);
 }

@@ -50,6 +50,8 @@ static const struct example create_examples[] = {
 
 static const struct option_spec start_options[] = {
 	{ "all", NULL, "start all sets that are complete", 0 },
+	{ "auto", "DEV", "start the set of this device if all its members are there and it "
+	  "does not run; else say why not, which is no failure. For udev and systemd", 0 },
 	{ "data", "DEV", "the data device, where it is not to be searched for", 0 },
 	{ "spare", "DEV", "look only at these spares (and --data), at no other device",
 	  OPTION_REPEAT },
@@ -69,6 +71,11 @@ static const struct option_spec stop_options[] = {
 	{},
 };
 
+static const struct example udev_examples[] = {
+	{ "udev /dev/sdb", "What it is to dm-remap." },
+	{},
+};
+
 static const struct example stop_examples[] = {
 	{ "stop backup", "After its file system was unmounted." },
 	{},
@@ -82,6 +89,7 @@ static const struct example destroy_examples[] = {
 };
 
 static const struct option_spec device_options[] = { DEVICES, {} };
+static const struct option_spec no_options[] = { {} };
 
 static const struct example status_examples[] = {
 	{ "status", "All sets." },
@@ -91,6 +99,89 @@ static const struct example status_examples[] = {
 
 static const struct example list_examples[] = {
 	{ "list", "One line for each set, running or not." },
+	{},
+};
+
+static const struct example stats_examples[] = {
+	{ "stats backup", "Which way the I/O went, and how long the disks take." },
+	{},
+};
+
+static const struct option_spec check_options[] = {
+	{ "warning", "PERCENT", "warn if fewer spare blocks than that are free (20, or what "
+	  "status calls low)", 0 },
+	{ "critical", "PERCENT", "critical if fewer are free than that (none)", 0 },
+	{},
+};
+
+static const struct example check_examples[] = {
+	{ "check", "The worst of all sets that run." },
+	{ "check backup --warning 30 --critical 10", "One set, which is to run." },
+	{},
+};
+
+/* --- Scrub ------------------------------------------------------------------------ */
+
+#define WAIT { "wait", NULL, "show the progress until it ends; an interrupt ends the " \
+	       "waiting, not the scrub", 0 }
+
+static const struct option_spec scrub_start_options[] = {
+	{ "range", "RANGE", "only these blocks (0-99 or 0+100), not all", 0 },
+	WAIT,
+	{},
+};
+
+static const struct example scrub_start_examples[] = {
+	{ "scrub start backup --wait", "Find what can not be read before it is needed." },
+	{},
+};
+
+static const struct option_spec scrub_wait_options[] = { WAIT, {} };
+
+static const struct example scrub_resume_examples[] = {
+	{ "scrub resume backup", "After a pause, or after the set was stopped meanwhile." },
+	{},
+};
+
+static const struct example scrub_status_examples[] = {
+	{ "scrub status backup", "How far it is, and what it has found." },
+	{},
+};
+
+/* --- Events ----------------------------------------------------------------------- */
+
+#define KIND { "kind", "KIND", "only these: read-error, write-error, lost, relocated, " \
+	       "relocate-failed, healed, released, slow, spare-low, spare-full, spare-ok, " \
+	       "spare-failed, spare-joined, spare-left, breaker-open, breaker-closed, " \
+	       "frozen, activated, deactivated, policy or scrub", OPTION_REPEAT }
+#define HISTORY { "history", "FILE", "read this history, not " \
+		  "/var/lib/dm-remap/history.db", 0 }
+
+static const struct option_spec event_list_options[] = {
+	{ "since", "TIME", "from then on: \"2026-11-24 07:30\", 07:30, yesterday, 2h (ago)", 0 },
+	{ "until", "TIME", "up to then", 0 },
+	{ "last", "N", "only the newest so many", 0 },
+	KIND,
+	HISTORY,
+	{},
+};
+
+static const struct example event_list_examples[] = {
+	{ "event list --since yesterday", "What happened lately, to all sets." },
+	{ "event list backup --kind lost --kind read-error", "What could not be read." },
+	{},
+};
+
+static const struct option_spec event_follow_options[] = {
+	{ "last", "N", "begin with so many of the past (10)", 0 },
+	KIND,
+	HISTORY,
+	{},
+};
+
+static const struct example event_follow_examples[] = {
+	{ "event follow", "Everything as it happens." },
+	{ "event follow backup --json", "For a program: one JSON object a line." },
 	{},
 };
 
@@ -118,6 +209,27 @@ static const struct example spare_remove_examples[] = {
 
 static const struct example spare_list_examples[] = {
 	{ "spare list", "The spares of all sets." },
+	{},
+};
+
+static const struct option_spec spare_label_options[] = {
+	{ "domain", "NAME", "for sets of this domain only (for those without one)", 0 },
+	{ "tier", "N", "lower tiers are used first (0)", 0 },
+	DRY_RUN,
+	{ "force", NULL, "use the device although it holds something, and destroy that", 0 },
+	{},
+};
+
+static const struct example spare_label_examples[] = {
+	{ "spare label /dev/sde1", "For whichever set runs low first." },
+	{ "spare label /dev/nvme0n1p4 --domain archive --tier 1", "Not for all sets." },
+	{},
+};
+
+static const struct option_spec dry_run_options[] = { DRY_RUN, {} };
+
+static const struct example spare_unlabel_examples[] = {
+	{ "spare unlabel /dev/sde1", "Nothing but the label is removed." },
 	{},
 };
 
@@ -203,8 +315,6 @@ static const struct example policy_show_examples[] = {
 	{},
 };
 
-static const struct option_spec no_options[] = { {} };
-
 static const struct example policy_set_examples[] = {
 	{ "policy set backup retries=3 heal=spare", "Both survive a restart." },
 	{},
@@ -283,7 +393,7 @@ const struct command commands[] = {
 		.options = create_options, .examples = create_examples, .run = cmd_create,
 	},
 	{
-		.name = "start", .args = "NAME|--all", .max_args = 1,
+		.name = "start", .args = "NAME|--all|--auto DEV", .max_args = 1,
 		.summary = "Start a set, or all of them",
 		.details =
 			"Finds the members of the set by what is written on them and checks that "
@@ -320,6 +430,27 @@ const struct command commands[] = {
 		.options = device_options, .examples = list_examples, .run = cmd_list,
 	},
 	{
+		.name = "stats", .args = "[NAME]", .max_args = 1,
+		.summary = "I/O, errors and latencies since the start",
+		.details =
+			"I/O is counted by the way it went: direct to the data device; remapped to "
+			"a spare; unreadable, which is answered with an error at once; deferred, "
+			"which waited for a block that was being moved or repeated. Latencies are "
+			"those of the devices, of I/O that is measured: see the policy sample.",
+		.options = no_options, .examples = stats_examples, .run = cmd_stats,
+	},
+	{
+		.name = "check", .args = "[NAME]", .max_args = 1,
+		.summary = "One line and an exit status for Nagios and its like",
+		.details =
+			"Prints the state, the reasons, and performance data. Exits with 0 if all "
+			"is well, 1 for a warning, 2 if something is critical and 3 if nothing can "
+			"be told. With NAME that set has to run; without, it is the worst of those "
+			"that do. No disk is woken by it.",
+		.options = check_options, .examples = check_examples, .run = cmd_check,
+		.plugin = true,
+	},
+	{
 		.name = "spare add", .args = "NAME DEV[,tier=N]", .min_args = 2, .max_args = 2,
 		.summary = "Give a set another spare",
 		.details =
@@ -341,6 +472,69 @@ const struct command commands[] = {
 		.summary = "Spares with their fill",
 		.options = device_options, .examples = spare_list_examples,
 		.run = cmd_spare_list,
+	},
+	{
+		.name = "spare label", .args = "DEV", .min_args = 1, .max_args = 1,
+		.summary = "Let the daemon use a device as a spare",
+		.details =
+			"Writes a label, which dmremapd looks for when a set runs low. A device "
+			"without one is never taken by itself.",
+		.options = spare_label_options, .examples = spare_label_examples,
+		.run = cmd_spare_label,
+	},
+	{
+		.name = "spare unlabel", .args = "DEV", .min_args = 1, .max_args = 1,
+		.summary = "Take the label off a device again",
+		.options = dry_run_options, .examples = spare_unlabel_examples,
+		.run = cmd_spare_unlabel,
+	},
+	{
+		.name = "scrub start", .args = "NAME", .min_args = 1, .max_args = 1,
+		.summary = "Read everything, to find what can not be read",
+		.details =
+			"The module reads in the background, at the rate of the policy (scrub-rate) "
+			"and slower while others do I/O. Nothing is written but the map. A scrub "
+			"that was interrupted by a stop of the set is continued by scrub resume.",
+		.options = scrub_start_options, .examples = scrub_start_examples,
+		.run = cmd_scrub_start,
+	},
+	{
+		.name = "scrub pause", .args = "NAME", .min_args = 1, .max_args = 1,
+		.summary = "Stop a scrub where it is",
+		.options = no_options, .run = cmd_scrub_pause,
+	},
+	{
+		.name = "scrub resume", .args = "NAME", .min_args = 1, .max_args = 1,
+		.summary = "Go on with a scrub",
+		.options = scrub_wait_options, .examples = scrub_resume_examples,
+		.run = cmd_scrub_resume,
+	},
+	{
+		.name = "scrub cancel", .args = "NAME", .min_args = 1, .max_args = 1,
+		.summary = "End a scrub and forget how far it was",
+		.options = no_options, .run = cmd_scrub_cancel,
+	},
+	{
+		.name = "scrub status", .args = "[NAME]", .max_args = 1,
+		.summary = "Progress, rate and findings of scrubs",
+		.options = scrub_wait_options, .examples = scrub_status_examples,
+		.run = cmd_scrub_status,
+	},
+	{
+		.name = "event list", .args = "[NAME]", .max_args = 1,
+		.summary = "What happened, from the history that the daemon keeps",
+		.options = event_list_options, .examples = event_list_examples,
+		.run = cmd_event_list,
+	},
+	{
+		.name = "event follow", .args = "[NAME]", .max_args = 1,
+		.summary = "The last events, and then what happens now",
+		.details =
+			"Goes on until it is interrupted. What happens now is heard from the module, "
+			"with no daemon; what has happened is looked for in the history. With --json "
+			"each event is one object on a line of its own.",
+		.options = event_follow_options, .examples = event_follow_examples,
+		.run = cmd_event_follow,
 	},
 	{
 		.name = "map list", .args = "NAME", .min_args = 1, .max_args = 1,
@@ -394,19 +588,32 @@ const struct command commands[] = {
 	},
 	{
 		.name = "policy show", .args = "NAME", .min_args = 1, .max_args = 1,
-		.summary = "What the module does on errors",
+		.summary = "What the module does, on errors above all",
 		.options = device_options, .examples = policy_show_examples,
 		.run = cmd_policy_show,
 	},
 	{
 		.name = "policy set", .args = "NAME KEY=VALUE...", .min_args = 2, .max_args = -1,
-		.summary = "Change what the module does on errors, durably",
+		.summary = "Change what the module does, durably",
 		.details =
 			"heal=in-place|spare: where a lost block goes when it is written; in-place "
 			"tries the data device first.\n\n"
 			"unreadable=fail|retry: whether reads of lost sectors fail at once or try "
 			"the medium.\n\n"
-			"retries=0..10: more tries of an I/O that failed.",
+			"ioerr=probe|pass: whether an error of no class is taken for a bad block if it "
+			"fails again while other places work, or passed up.\n\n"
+			"retries=0..10: more tries of an I/O that failed.\n\n"
+			"slow-ms=0..600000: an I/O that takes longer is slow; 0: none is.\n\n"
+			"sample=0..65536: one of so many I/Os is measured for stats; 0: none.\n\n"
+			"breaker-streak=1..4096: so many bad blocks in a row need proof that the "
+			"device as a whole works.\n\n"
+			"breaker-ms=100..600000: while all fails, look so often whether it is back.\n\n"
+			"relocate-rate=N: blocks a second that may be moved on request; 0: no limit.\n\n"
+			"scrub-rate=N: KiB a second that a scrub reads, at least 64.\n\n"
+			"spare-low=0..100: an event is told if fewer percent of spare blocks are free."
+			"\n\n"
+			"lifetime=0..31536000: seconds after which unreadable and retries go back to "
+			"their defaults unless a policy was set meanwhile; 0: never.",
 		.options = no_options, .examples = policy_set_examples, .run = cmd_policy_set,
 	},
 	{
@@ -443,6 +650,17 @@ const struct command commands[] = {
 		.details = "For a stopped set. Needs one good copy of everything.",
 		.options = plan_options, .examples = metadata_repair_examples,
 		.run = cmd_metadata_repair,
+	},
+	{
+		.name = "udev", .args = "DEV", .min_args = 1, .max_args = 1,
+		.summary = "Print what udev's rules need to know of a device",
+		.details =
+			"Prints properties as KEY=VALUE lines, and nothing for a device that is not "
+			"dm-remap's. A data device that was adopted carries nothing that shows it; it "
+			"is told while its set runs, and by its serial number, WWN or partition UUID as "
+			"noted in /etc/dm-remap/adopted, a file for each such set that this machine "
+			"has seen. Destroying the set removes that file.",
+		.options = no_options, .examples = udev_examples, .run = cmd_udev,
 	},
 	{
 		.name = "doctor", .args = "[NAME]", .max_args = 1,

@@ -22,10 +22,31 @@ int cmd_stop(struct invocation *inv);
 int cmd_status(struct invocation *inv);
 int cmd_list(struct invocation *inv);
 
+/* cmd-stats.c */
+int cmd_stats(struct invocation *inv);
+
+/* cmd-check.c */
+int cmd_check(struct invocation *inv);
+
 /* cmd-spare.c */
 int cmd_spare_add(struct invocation *inv);
 int cmd_spare_remove(struct invocation *inv);
 int cmd_spare_list(struct invocation *inv);
+
+/* cmd-label.c */
+int cmd_spare_label(struct invocation *inv);
+int cmd_spare_unlabel(struct invocation *inv);
+
+/* cmd-scrub.c */
+int cmd_scrub_start(struct invocation *inv);
+int cmd_scrub_pause(struct invocation *inv);
+int cmd_scrub_resume(struct invocation *inv);
+int cmd_scrub_cancel(struct invocation *inv);
+int cmd_scrub_status(struct invocation *inv);
+
+/* cmd-event.c, cmd-follow.c */
+int cmd_event_list(struct invocation *inv);
+int cmd_event_follow(struct invocation *inv);
 
 /* cmd-map.c */
 int cmd_map_list(struct invocation *inv);
@@ -48,6 +69,9 @@ int cmd_metadata_verify(struct invocation *inv);
 int cmd_metadata_backup(struct invocation *inv);
 int cmd_metadata_restore(struct invocation *inv);
 int cmd_metadata_repair(struct invocation *inv);
+
+/* cmd-udev.c */
+int cmd_udev(struct invocation *inv);
 
 /* cmd-doctor.c */
 int cmd_doctor(struct invocation *inv);

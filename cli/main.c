@@ -115,6 +115,14 @@ static bool json_wanted(int argc, char **argv)
 	return false;
 }
 
+/* To a monitoring system 2 would mean critical. */
+int plugin_usage(const struct invocation *inv)
+{
+	if (!inv->json)
+		puts("DMREMAP UNKNOWN - wrong usage");
+	return PLUGIN_UNKNOWN;
+}
+
 /* Print what the command left, also when it failed. */
 static int finish(struct invocation *inv, int status)
 {
@@ -154,6 +162,8 @@ int main(int argc, char **argv)
 			inv.printed = true;
 		} else if (!status) {
 			status = inv.command->run(&inv);
+		} else if (inv.command->plugin) {
+			status = plugin_usage(&inv);
 		}
 	}
 	status = finish(&inv, status);

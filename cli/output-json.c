@@ -25,8 +25,11 @@ static void json_groups(json_object *to, const struct group *g);
 
 static json_object *json_record(const struct record *r)
 {
-	json_object *object = json_object_new_object();
+	json_object *object;
 
+	if (r->view->raw)
+		return json_tokener_parse(r->values[0].text);
+	object = json_object_new_object();
 	for (unsigned int i = 0; r->view->fields[i].key; i++) {
 		const struct field *f = &r->view->fields[i];
 

@@ -57,6 +57,7 @@ struct view {
 	const char *empty;	/* said instead of an empty table, or NULL */
 	enum view_style style;
 	bool one;		/* exactly one record */
+	bool raw;		/* in JSON a record is the text of its first field */
 	const struct field *fields;
 };
 

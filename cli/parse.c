@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "parse.h"
 
@@ -38,6 +39,102 @@ int parse_number(const char *text, uint64_t *n)
 		err = -EINVAL;
 	return err;
 }
+
+/* --- Times ------------------------------------------------------------------------ */
+
+#define NS_PER_S	1000000000ULL
+
+/* "2h", "-2h", "2h ago": seconds */
+static int parse_ago(const char *text, uint64_t *seconds)
+{
+	static const struct {
+		const char *unit;
+		uint64_t seconds;
+	} units[] = {
+		{ "s", 1 }, { "sec", 1 }, { "m", 60 }, { "min", 60 }, { "h", 3600 },
+		{ "d", 86400 }, { "w", 604800 },
+	};
+	const char *end;
+	size_t length;
+	uint64_t n;
+
+	if (*text == '-')
+		text++;
+	if (number_prefix(text, &n, &end))
+		return -EINVAL;
+	end += strspn(end, " ");
+	length = strcspn(end, " ");
+	if (end[length] && strcmp(end + length, " ago"))
+		return -EINVAL;
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		if (strlen(units[i].unit) != length || strncmp(end, units[i].unit, length))
+			continue;
+		if (n > UINT32_MAX)
+			return -ERANGE;
+		*seconds = n * units[i].seconds;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* A date, a time of the day @tm holds, or both. */
+static int parse_date(const char *text, struct tm *tm)
+{
+	static const char *const formats[] = {
+		"%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M",
+		"%Y-%m-%d", "%H:%M:%S", "%H:%M",
+	};
+
+	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
+		struct tm parsed = *tm;
+		const char *end;
+
+		parsed.tm_hour = parsed.tm_min = parsed.tm_sec = 0;
+		end = strptime(text, formats[i], &parsed);
+		if (!end || *end)
+			continue;
+		*tm = parsed;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int parse_time(const char *text, uint64_t *ns)
+{
+	time_t now = time(NULL), t;
+	uint64_t seconds;
+	struct tm tm;
+	int err;
+
+	if (*text == '@') {
+		err = parse_number(text + 1, &seconds);
+		if (!err && seconds > UINT64_MAX / NS_PER_S)
+			err = -ERANGE;
+		if (!err)
+			*ns = seconds * NS_PER_S;
+		return err;
+	}
+	if (!parse_ago(text, &seconds)) {
+		*ns = seconds < (uint64_t)now ? ((uint64_t)now - seconds) * NS_PER_S : 1;
+		return 0;
+	}
+	if (!localtime_r(&now, &tm))
+		return -EINVAL;
+	tm.tm_isdst = -1;
+	if (!strcmp(text, "today") || !strcmp(text, "yesterday")) {
+		tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
+		tm.tm_mday -= text[0] == 'y';
+	} else if (strcmp(text, "now") && parse_date(text, &tm)) {
+		return -EINVAL;
+	}
+	t = mktime(&tm);
+	if (t < 0 || (uint64_t)t > UINT64_MAX / NS_PER_S)
+		return -ERANGE;
+	*ns = (uint64_t)t * NS_PER_S;
+	return 0;
+}
+
+/* --- Ranges and spares --------------------------------------------------------------- */
 
 int parse_range(const char *text, uint64_t *first, uint64_t *count)
 {

@@ -75,8 +75,8 @@ void progress_update(struct progress *p, uint64_t done, uint64_t total)
 	elapsed = now - p->started;
 	fprintf(stderr, "\r\033[K%s: %u %%", p->what,
 		(unsigned int)((double)done * 100 / (double)total));
-	if (elapsed >= SETTLE_MS && done) {
-		rate = (uint64_t)((double)done * 1000 / (double)elapsed);
+	if (elapsed >= SETTLE_MS && done > p->before) {
+		rate = (uint64_t)((double)(done - p->before) * 1000 / (double)elapsed);
 		if (p->unit == PROGRESS_BYTES)
 			fprintf(stderr, ", %s/s", dmremap_format_size(rate, buf, sizeof(buf)));
 		else if (p->unit == PROGRESS_BLOCKS)
@@ -84,7 +84,8 @@ void progress_update(struct progress *p, uint64_t done, uint64_t total)
 		if (done < total) {
 			fputs(", ", stderr);
 			print_time((uint64_t)((double)(total - done) *
-					      (double)elapsed / 1000 / (double)done));
+					      (double)elapsed / 1000 /
+					      (double)(done - p->before)));
 			fputs(" left", stderr);
 		}
 	}

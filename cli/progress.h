@@ -22,6 +22,7 @@ struct progress {
 	bool shown;		/* on a terminal, and not with --json */
 	bool drawn;		/* something is on the line now */
 	uint64_t started, last;	/* milliseconds */
+	uint64_t before;	/* done by others, or earlier: no part of the rate */
 };
 
 /* Start to catch signals and to show work called @what. */

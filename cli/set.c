@@ -46,6 +46,32 @@ int fail_lib(const struct invocation *inv, int err, const struct dmremap_error *
 	return FAILED;
 }
 
+int fail_module(const struct invocation *inv, const char *name, int err,
+		const struct dmremap_error *error)
+{
+	switch (err) {
+	case -ENODEV:
+		fail("%s", error->text);
+		advise("If it is stopped: " PROGRAM " start %s", name);
+		return FAILED;
+	case -ENOENT:
+		fail("%s", error->text);
+		advise("See " PROGRAM " doctor.");
+		return FAILED;
+	default:
+		return fail_lib(inv, err, error);
+	}
+}
+
+int open_module(const struct invocation *inv, struct dmremap_nl **nl)
+{
+	struct dmremap_error error = {};
+	int err = dmremap_nl_open(nl, &error);
+
+	return err == -ENOENT ? fail_module(inv, "", err, &error) :
+	       err < 0 ? fail_lib(inv, err, &error) : DONE;
+}
+
 /* --- Finding -------------------------------------------------------------------- */
 
 int scan_sets(const struct invocation *inv, unsigned int flags,

@@ -14,6 +14,13 @@
 /* Print an error of the library and what helps. Returns FAILED. */
 int fail_lib(const struct invocation *inv, int err, const struct dmremap_error *error);
 
+/* Connect to the module. Returns DONE or FAILED. */
+int open_module(const struct invocation *inv, struct dmremap_nl **nl);
+
+/* Print an error of a dmremap_nl_ function about the set @name. Returns FAILED. */
+int fail_module(const struct invocation *inv, const char *name, int err,
+		const struct dmremap_error *error);
+
 /*
  * Look at the disks, or at what --device names. Returns DONE or FAILED;
  * *scan is released by dmremap_scan_free().

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * event follow: the last events of the history, then those that happen now.
+ *
+ * Listening begins first. Then the module tells the number of the last event of each
+ * set: what has a number up to that is the past and is looked for in the history, what
+ * has a higher one will be heard. So nothing is missing and nothing is twice. Where
+ * numbers are missing later, since this program was too slow, the history is asked too.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "commands.h"
+#include "event.h"
+#include "message.h"
+#include "output.h"
+#include "progress.h"
+#include "set.h"
+
+#define DEFAULT_LAST	10
+#define CATCH_UP_MS	2500	/* by then the daemon has written what it heard */
+#define PAUSE_MS	250
+#define RETRY_MS	1000
+
+/* How far an activation of a set has been told. */
+struct seen {
+	char uuid[DMREMAP_UUID_SIZE];
+	uint64_t session, seq;
+};
+
+struct follower {
+	struct invocation *inv;
+	struct dmremap_history_query query;
+	struct dmremap_monitor *monitor;
+	struct seen *seen;
+	size_t nr_seen;
+	bool replayed;
+	bool no_history;	/* it has not caught up when it was waited for */
+};
+
+static void pause_ms(unsigned int ms)
+{
+	poll(NULL, 0, (int)ms);
+}
+
+/* --- Telling ------------------------------------------------------------------------ */
+
+static bool wanted(const struct follower *f, const struct dmremap_event *e)
+{
+	if (f->query.name && strcmp(f->query.name, e->name) && strcmp(f->query.name, e->uuid))
+		return false;
+	return !f->query.kinds || (e->kind < 64 && f->query.kinds >> e->kind & 1);
+}
+
+static void tell(const struct follower *f, const struct dmremap_event *e)
+{
+	char text[DMREMAP_TEXT_SIZE], date[32], *json;
+	time_t t = (time_t)(e->time / 1000000000);
+	struct tm tm;
+
+	if (!wanted(f, e))
+		return;
+	if (f->inv->json) {
+		if (dmremap_event_to_json(e, &json) < 0)
+			abort();
+		printf("%s\n", json);
+		free(json);
+	} else {
+		if (!localtime_r(&t, &tm) ||
+		    !strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm))
+			strcpy(date, "-");
+		dmremap_event_text(e, text, sizeof(text));
+		make_printable(text);
+		printf("%-19s %-15s %s\n", date, dmremap_event_name(e->kind), text);
+	}
+	fflush(stdout);
+}
+
+static struct seen *find_seen(struct follower *f, const char *uuid, uint64_t session)
+{
+	struct seen *s;
+
+	for (size_t i = 0; i < f->nr_seen; i++)
+		if (f->seen[i].session == session && !strcmp(f->seen[i].uuid, uuid))
+			return &f->seen[i];
+	f->seen = reallocarray(f->seen, f->nr_seen + 1, sizeof(*f->seen));
+	if (!f->seen)
+		abort();
+	s = &f->seen[f->nr_seen++];
+	memset(s, 0, sizeof(*s));
+	strncpy(s->uuid, uuid, sizeof(s->uuid) - 1);
+	s->session = session;
+	return s;
+}
+
+/* --- From the history ----------------------------------------------------------------- */
+
+/* Events of one activation with numbers above @after, up to @last. */
+struct gap {
+	struct follower *f;
+	const struct seen *seen;
+	uint64_t after, last;
+	uint64_t found;		/* how many were there */
+	uint64_t newest;	/* the highest number of the activation */
+	bool tell;
+};
+
+static int gap_event(const struct dmremap_event *e, void *arg)
+{
+	struct gap *gap = arg;
+
+	if (e->session != gap->seen->session || strcmp(e->uuid, gap->seen->uuid))
+		return 0;
+	if (e->seq > gap->newest)
+		gap->newest = e->seq;
+	if (e->seq <= gap->after || e->seq > gap->last)
+		return 0;
+	gap->found++;
+	if (gap->tell)
+		tell(gap->f, e);
+	return 0;
+}
+
+static int ask_history(const struct follower *f, const struct dmremap_history_query *query,
+		       dmremap_history_event_fn fn, void *arg)
+{
+	struct dmremap_history *history;
+	int err;
+
+	err = dmremap_history_open(option_text(f->inv, "history"), &history, NULL);
+	if (err < 0)
+		return err;
+	err = dmremap_history_events(history, query, fn, arg, NULL);
+	dmremap_history_free(history);
+	return err;
+}
+
+/* Wait until the history has what is missing, but not for ever. */
+static bool wait_for_history(struct follower *f, struct gap *gap)
+{
+	uint64_t missing = gap->last - gap->after;
+	struct dmremap_history_query query = {
+		.name = gap->seen->uuid,
+		/* And what came behind it meanwhile. */
+		.last = missing > 100000 ? 200000 : missing + 1000,
+	};
+
+	gap->tell = false;
+	for (int waited = 0;; waited += PAUSE_MS) {
+		gap->found = gap->newest = 0;
+		if (ask_history(f, &query, gap_event, gap) < 0)
+			return false;
+		if (gap->newest >= gap->last || f->no_history || waited >= CATCH_UP_MS ||
+		    interrupted())
+			break;
+		pause_ms(PAUSE_MS);
+	}
+	/* It is not worth waiting again for a daemon that does not run. */
+	f->no_history = gap->newest < gap->last;
+	return true;
+}
+
+/* Tell what lies between what was told and @last, as far as it was kept. */
+static void fill_gap(struct follower *f, struct seen *seen, const char *name, uint64_t last)
+{
+	struct gap gap = { .f = f, .seen = seen, .after = seen->seq, .last = last };
+	struct dmremap_history_query query = { .name = seen->uuid };
+
+	seen->seq = last;
+	if (f->query.name && strcmp(f->query.name, name) && strcmp(f->query.name, seen->uuid))
+		return;
+	if (wait_for_history(f, &gap) && gap.found) {
+		query.last = last - gap.after > 100000 ? 200000 : last - gap.after + 1000;
+		gap.found = 0;
+		gap.tell = true;
+		ask_history(f, &query, gap_event, &gap);
+	}
+	if (gap.found < last - gap.after)
+		warn("%" PRIu64 " events of %s were neither heard nor kept.",
+		     last - gap.after - gap.found, name);
+}
+
+/* --- The past ------------------------------------------------------------------------------ */
+
+static int replay_event(const struct dmremap_event *e, void *arg)
+{
+	struct follower *f = arg;
+	bool known = false;
+
+	for (size_t i = 0; i < f->nr_seen; i++)
+		known |= f->seen[i].session == e->session && !strcmp(f->seen[i].uuid, e->uuid);
+	if (!known) {
+		/* Of a set that was not in use when the module was asked. */
+		find_seen(f, e->uuid, e->session)->seq = e->seq;
+	} else if (e->seq > find_seen(f, e->uuid, e->session)->seq) {
+		return 0;	/* will be heard */
+	}
+	tell(f, e);
+	return 0;
+}
+
+/* Until it has the last event of this set, for the replay. */
+static int await_set(const struct dmremap_nl_device *d, void *arg)
+{
+	struct follower *f = arg;
+	struct seen *seen = find_seen(f, d->uuid, d->session);
+	struct gap gap = { .f = f, .seen = seen, .last = d->event_seq };
+
+	seen->seq = d->event_seq;
+	if (!d->event_seq || (f->query.name && strcmp(f->query.name, d->name) &&
+			      strcmp(f->query.name, d->uuid)))
+		return 0;
+	gap.after = d->event_seq - 1;
+	wait_for_history(f, &gap);
+	return 0;
+}
+
+/* Later: what happened while nobody listened. */
+static int catch_up(const struct dmremap_nl_device *d, void *arg)
+{
+	struct follower *f = arg;
+	struct seen *seen = find_seen(f, d->uuid, d->session);
+
+	if (d->event_seq > seen->seq)
+		fill_gap(f, seen, d->name, d->event_seq);
+	return 0;
+}
+
+static void ask_module(struct follower *f, dmremap_nl_device_fn fn)
+{
+	struct dmremap_nl *nl;
+
+	if (dmremap_nl_open(&nl, NULL) < 0)
+		return;
+	dmremap_nl_devices(nl, NULL, fn, f, NULL);
+	dmremap_nl_free(nl);
+}
+
+static int replay(struct follower *f)
+{
+	struct dmremap_history *history;
+	struct dmremap_error error = {};
+	int err;
+
+	f->replayed = true;
+	err = open_history(f->inv, &history);
+	if (err || !history) {
+		f->no_history = true;
+		ask_module(f, await_set);
+		return err;
+	}
+	dmremap_history_free(history);
+	ask_module(f, await_set);
+	f->no_history = false;
+	if (!f->query.last)
+		return DONE;
+	err = dmremap_history_open(option_text(f->inv, "history"), &history, &error);
+	if (!err) {
+		err = dmremap_history_events(history, &f->query, replay_event, f, &error);
+		dmremap_history_free(history);
+	}
+	return err < 0 ? fail_lib(f->inv, err, &error) : DONE;
+}
+
+/* --- Now --------------------------------------------------------------------------------------- */
+
+static void heard(struct follower *f, const struct dmremap_event *e)
+{
+	struct seen *seen = find_seen(f, e->uuid, e->session);
+
+	if (e->seq <= seen->seq)
+		return;
+	if (e->seq > seen->seq + 1)
+		fill_gap(f, seen, e->name, e->seq - 1);
+	seen->seq = e->seq;
+	tell(f, e);
+}
+
+/* Returns when the module is gone, at a signal, or with an error. */
+static int listen_now(struct follower *f)
+{
+	struct pollfd fd = { .fd = dmremap_monitor_fd(f->monitor), .events = POLLIN };
+	struct dmremap_event *e = malloc(sizeof(*e));
+	struct dmremap_error error = {};
+	int err = 0;
+
+	if (!e)
+		abort();
+	while (!interrupted() && !ferror(stdout)) {
+		err = dmremap_monitor_next(f->monitor, e, &error);
+		if (err == 1)
+			heard(f, e);
+		else if (!err)
+			poll(&fd, 1, RETRY_MS);
+		else if (err == -ENOBUFS)
+			ask_module(f, catch_up);
+		else
+			break;
+	}
+	free(e);
+	if (err < 0 && err != -ENOENT && err != -ENOBUFS)
+		return fail_lib(f->inv, err, &error);
+	return DONE;
+}
+
+/* Until the module is there, and listened to. */
+static int open_monitor(struct follower *f)
+{
+	struct dmremap_error error = {};
+	bool told = false;
+	int err;
+
+	while (!interrupted()) {
+		err = dmremap_monitor_open(&f->monitor, &error);
+		if (!err)
+			return DONE;
+		if (err != -ENOENT)
+			return fail_lib(f->inv, err, &error);
+		if (!told)
+			warn("The module dm-remap is not loaded; waiting for it.");
+		told = true;
+		if (!f->replayed) {
+			err = replay(f);
+			if (err)
+				return err;
+		}
+		pause_ms(RETRY_MS);
+	}
+	return DONE;
+}
+
+int cmd_event_follow(struct invocation *inv)
+{
+	struct follower f = { .inv = inv, .query.last = DEFAULT_LAST };
+	struct progress signals;
+	int err;
+
+	err = wanted_events(inv, &f.query);
+	if (!err)
+		err = option_number(inv, "last", 0, INT64_MAX, &f.query.last);
+	if (err)
+		return err;
+	inv->printed = true;
+	progress_begin(&signals, "", PROGRESS_STEPS, true);
+	while (!err && !interrupted() && !ferror(stdout)) {
+		err = open_monitor(&f);
+		if (err || !f.monitor)
+			break;
+		if (f.replayed)
+			ask_module(&f, catch_up);
+		else
+			err = replay(&f);
+		if (!err)
+			err = listen_now(&f);
+		dmremap_monitor_free(f.monitor);
+		f.monitor = NULL;
+	}
+	progress_end(&signals);
+	free(f.seen);
+	return err;
+}
