@@ -9,13 +9,15 @@ BUILD := build
 PREFIX ?= /usr
 Q := @
 
-.PHONY: all module user demo check bench install install-dkms clean help
+.PHONY: all module user netlink demo check bench install install-dkms clean help
 all: module user
 
 include lib/lib.mk
 include cli/cli.mk
+include daemon/daemon.mk
 include tests/unit/unit.mk
 include tests/tools/tools.mk
+include packaging/packaging.mk
 
 # The module is built in a copy, so that several kernels can be built for side
 # by side and the sources stay clean.
@@ -28,6 +30,10 @@ $(MODULE): $(MODULE_SOURCES)
 	$(Q)$(MAKE) -C $(KDIR) M=$(abspath $(@D))/src/kernel $(KARGS) modules
 	$(Q)cp $(@D)/src/kernel/dm-remap.ko $@
 
+# What C needs of the netlink family; kept in the tree, made anew after a change.
+netlink:
+	$(Q)include/make-netlink
+
 # These install what they need, as root, on Debian.
 demo:
 	$(Q)tests/demo/run
@@ -35,13 +41,6 @@ check:
 	$(Q)tests/check
 bench:
 	$(Q)tests/bench/metadata
-
-install: user
-	$(Q)install -D -m 755 $(CLI) $(DESTDIR)$(PREFIX)/sbin/dmremapctl
-	$(Q)install -D -m 644 packaging/man/dmremapctl.8 \
-		$(DESTDIR)$(PREFIX)/share/man/man8/dmremapctl.8
-	$(Q)install -D -m 644 packaging/completion/dmremapctl \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/dmremapctl
 
 # The module by DKMS, for every kernel whose headers are there, now and later.
 DKMS_SOURCE := /usr/src/dm-remap-$(VERSION)
@@ -55,8 +54,9 @@ clean:
 
 help:
 	@echo 'make [KVER=release]   module and dmremapctl, under build/'
+	@echo 'make netlink          headers and tables from include/dm-remap.yaml'
 	@echo 'make demo             show what it does, in a virtual machine'
 	@echo 'make check            all tests'
 	@echo 'make bench            figures, one JSON object a line'
-	@echo 'make install          dmremapctl, man page, completion'
+	@echo 'make install          programs, library, manual pages, units, udev rules'
 	@echo 'make install-dkms     the module, for all kernels of this machine'
