@@ -32,7 +32,11 @@ failed() { # WHAT [LINE...]
 	shift
 	(($# == 0)) || printf '%s\n' "$@" | sed 's/^/# /'
 	((FAILED > 1)) || test_log | tail -n "$KEEP_LOG" | sed 's/^/# kernel: /'
+	((FAILED > 1)) || more_log
 }
+
+# What else to show with the first failure; lib-systemd.sh has a better one.
+more_log() { :; }
 
 # "ok" if the command succeeds; else its output is the reason.
 check() { # WHAT COMMAND [ARG...]

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Messages to the module, answered by a stand-in: portions, progress, map, policy. */
+/* Messages to the module, answered by a stand-in: portions, progress, map. */
 #include "fixture.h"
 
 static struct dmremap_error err;
@@ -211,41 +211,6 @@ static void map_nonsense(void **state)
 	}
 }
 
-/* --- Policy ------------------------------------------------------------------- */
-
-static int policy_answer(const char *message, char **answer)
-{
-	*answer = strdup("unreadable retry heal spare newer thing retries 4");
-	return 0;
-}
-
-static void policy(void **state)
-{
-	struct dmremap_policy p = { 0 };
-
-	reset(policy_answer);
-	assert_int_equal(dmremap_policy_get("x", &p, &err), 0);
-	assert_int_equal(p.heal, DMR_HEAL_SPARE);
-	assert_int_equal(p.unreadable, DMR_UNREADABLE_RETRY);
-	assert_int_equal(p.retries, 4);
-	assert_int_equal(dmremap_policy_set("x", &p, &err), 0);
-	assert_string_equal(fx_messages,
-			    "policy\npolicy heal spare unreadable retry retries 4\n");
-	p.retries = 11;
-	assert_int_equal(dmremap_policy_set("x", &p, &err), -EINVAL);
-	assert_int_equal(dmremap_policy_parse(&p, "heal", "in-place", &err), 0);
-	assert_int_equal(p.heal, DMR_HEAL_IN_PLACE);
-	assert_int_equal(dmremap_policy_parse(&p, "retries", "10", &err), 0);
-	assert_int_equal(dmremap_policy_parse(&p, "retries", "11", &err), -EINVAL);
-	assert_int_equal(dmremap_policy_parse(&p, "retries", "", &err), -EINVAL);
-	assert_int_equal(dmremap_policy_parse(&p, "retries", "1x", &err), -EINVAL);
-	assert_int_equal(dmremap_policy_parse(&p, "heal", "now", &err), -EINVAL);
-	assert_contains(err.text, "in-place");
-	assert_int_equal(dmremap_policy_parse(&p, "speed", "1", &err), -EINVAL);
-	reset(done);
-	assert_int_equal(dmremap_policy_get("x", &p, &err), -EBADMSG);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,7 +221,6 @@ int main(void)
 		cmocka_unit_test(partly),
 		cmocka_unit_test(map_live),
 		cmocka_unit_test(map_nonsense),
-		cmocka_unit_test(policy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,8 @@
 #   check-unit-asan    the same with the address and undefined sanitizers
 #
 # Each test-x.c is a program. They need neither root nor device-mapper: regular
-# files stand in for devices, and what would reach the kernel is wrapped.
+# files stand in for devices, and what would reach the kernel is wrapped. Each
+# test-daemon-x.c tests files of dmremapd; what it defines itself stands in for theirs.
 
 UNIT_SRCS := $(sort $(wildcard tests/unit/test-*.c))
 UNIT_NAMES := $(UNIT_SRCS:tests/unit/%.c=%)
@@ -13,11 +14,14 @@ UNIT_DIR := build/tests/unit
 UNIT_ASAN_DIR := build/tests/unit-asan
 UNIT_PKGS := cmocka
 UNIT_CFLAGS := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O1 -g $(LIB_WARN) \
-	-Wno-missing-declarations -Iinclude -Ilib -Itests/unit
+	-Wno-missing-declarations -Iinclude -Ilib -Idaemon -Itests/unit $(LIB_PKG_CFLAGS)
 UNIT_ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer
 UNIT_WRAP := -Wl,--wrap=dmri_dev_write,--wrap=dmri_dev_zero,--wrap=dmri_dm_message \
-	-Wl,--wrap=dmri_dm_resolve,--wrap=dmri_dm_status,--wrap=dmri_dm_table
+	-Wl,--wrap=dmri_dm_resolve,--wrap=dmri_dm_status,--wrap=dmri_dm_table \
+	-Wl,--wrap=genl_connect,--wrap=nl_send_auto,--wrap=nl_recv \
+	-Wl,--wrap=nl_socket_add_membership,--wrap=nl_socket_set_nonblocking
+UNIT_FIXTURES := fixture fixture-netlink
 UNIT_LIBS = $(LIB_PKG_LIBS) $(shell $(PKG_CONFIG) --libs $(UNIT_PKGS) 2>/dev/null)
 
 .PHONY: unit check-unit check-unit-asan unit-clean
@@ -28,8 +32,11 @@ $(UNIT_DIR)/%.o: tests/unit/%.c tests/unit/unit.mk
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(UNIT_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(UNIT_DIR)/test-%: $(UNIT_DIR)/test-%.o $(UNIT_DIR)/fixture.o $(LIB_A)
+$(UNIT_DIR)/test-%: $(UNIT_DIR)/test-%.o $(UNIT_FIXTURES:%=$(UNIT_DIR)/%.o) $(LIB_A)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(UNIT_WRAP) -o $@ $^ $(UNIT_LIBS)
+
+$(UNIT_DIR)/test-daemon-%: $(UNIT_DIR)/test-daemon-%.o $(DAEMON_A) $(LIB_A)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(UNIT_LIBS) $(DAEMON_LIBS)
 
 $(UNIT_ASAN_DIR)/%.o: tests/unit/%.c tests/unit/unit.mk
 	@mkdir -p $(@D)
@@ -39,11 +46,30 @@ $(UNIT_ASAN_DIR)/lib/%.o: lib/%.c tests/unit/unit.mk
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LIB_BUILD_CFLAGS) $(CFLAGS) $(UNIT_ASAN) -MMD -MP -c $< -o $@
 
-$(UNIT_ASAN_DIR)/test-%: $(UNIT_ASAN_DIR)/test-%.o $(UNIT_ASAN_DIR)/fixture.o \
+$(UNIT_ASAN_DIR)/test-%: $(UNIT_ASAN_DIR)/test-%.o $(UNIT_FIXTURES:%=$(UNIT_ASAN_DIR)/%.o) \
 		$(LIB_SRCS:lib/%.c=$(UNIT_ASAN_DIR)/lib/%.o)
 	$(Q)$(CC) $(CFLAGS) $(UNIT_ASAN) $(LDFLAGS) $(UNIT_WRAP) -o $@ $^ $(UNIT_LIBS)
 
-.PRECIOUS: $(UNIT_DIR)/%.o $(UNIT_ASAN_DIR)/%.o $(UNIT_ASAN_DIR)/lib/%.o
+$(UNIT_ASAN_DIR)/daemon/%.o: daemon/%.c tests/unit/unit.mk
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(DAEMON_CFLAGS) $(CFLAGS) $(UNIT_ASAN) -MMD -MP -c $< -o $@
+
+$(UNIT_ASAN_DIR)/libdaemon.a: $(patsubst daemon/%.c,$(UNIT_ASAN_DIR)/daemon/%.o,\
+		$(filter-out daemon/main.c,$(wildcard daemon/*.c)))
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+# An archive, as for the daemon itself: what a test defines is not taken from it.
+$(UNIT_ASAN_DIR)/libdmremap.a: $(LIB_SRCS:lib/%.c=$(UNIT_ASAN_DIR)/lib/%.o)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(UNIT_ASAN_DIR)/test-daemon-%: $(UNIT_ASAN_DIR)/test-daemon-%.o $(UNIT_ASAN_DIR)/libdaemon.a \
+		$(UNIT_ASAN_DIR)/libdmremap.a
+	$(Q)$(CC) $(CFLAGS) $(UNIT_ASAN) $(LDFLAGS) -o $@ $^ $(UNIT_LIBS) $(DAEMON_LIBS)
+
+.PRECIOUS: $(UNIT_DIR)/%.o $(UNIT_ASAN_DIR)/%.o $(UNIT_ASAN_DIR)/lib/%.o \
+	$(UNIT_ASAN_DIR)/daemon/%.o
 
 check-unit: $(UNIT_NAMES:%=$(UNIT_DIR)/%)
 	@tests/unit/run $^
@@ -54,4 +80,5 @@ check-unit-asan: $(UNIT_NAMES:%=$(UNIT_ASAN_DIR)/%)
 unit-clean:
 	rm -rf $(UNIT_DIR) $(UNIT_ASAN_DIR)
 
--include $(wildcard $(UNIT_DIR)/*.d $(UNIT_ASAN_DIR)/*.d $(UNIT_ASAN_DIR)/lib/*.d)
+-include $(wildcard $(UNIT_DIR)/*.d $(UNIT_ASAN_DIR)/*.d $(UNIT_ASAN_DIR)/lib/*.d \
+	$(UNIT_ASAN_DIR)/daemon/*.d)

@@ -1,0 +1,415 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# dmremapd: what it tells, how often, and that nothing it meets ends it: its own
+# death, the module's absence, events that are lost, configuration that is wrong.
+# VM: --systemd
+# Timeout: 150
+# shellcheck disable=SC2034,SC2154 # variables of lib.sh
+
+TOOLS=/src/build/tests/tools
+
+# The MESSAGE_ID of an alert, by its name in the header.
+id_of() { # NAME
+	awk -v name="DMREMAP_MESSAGE_$1" '$2 == name { gsub("\"", "", $3); print $3 }' \
+		/src/daemon/messages.h
+}
+
+# How often was it told since the test began?
+told() { # NAME [FIELD=VALUE...]
+	daemon_log "MESSAGE_ID=$(id_of "$1")" "${@:2}" | wc -l
+}
+
+told_times() { # TIMES NAME [FIELD=VALUE...]
+	(($(told "${@:2}") == $1))
+}
+
+field() { # NAME FIELD: of the last one
+	daemon_log --output json "MESSAGE_ID=$(id_of "$1")" | tail -n 1 | jq -r ".$2"
+}
+
+history() { # SQL
+	python3 - "$1" <<'END'
+import sqlite3, sys
+db = sqlite3.connect('file:/var/lib/dm-remap/history.db?mode=ro', uri=True)
+for row in db.execute(sys.argv[1]):
+    print(*row)
+END
+}
+
+# A set whose data device can be swapped for one that fails.
+set_on_dm() { # [MEGABYTES-OF-SPARE]
+	null_disk data 64
+	null_disk spare "${1:-16}"
+	dm_make under "$(linear_table "$data")"
+	make_set set /dev/mapper/under "$spare"
+}
+
+write_block() { # BLOCK [COUNT]
+	dd if=/dev/zero of=/dev/mapper/set bs=4096 seek="$1" count="${2:-1}" oflag=direct \
+		conv=notrunc status=none
+}
+
+bad_block() { # BLOCK [LAST-BLOCK]
+	local offset
+	offset=$(offset_of set)
+	bad "$data" $((offset + $1 * 8)) $((offset + ${2:-$1} * 8 + 7))
+}
+
+quiet_rules() {
+	printf '[relocate]\nrelocate-slow = off\nrelocate-neighbours = off\n'
+}
+
+# --- One alert -------------------------------------------------------------------
+
+test_daemon_unplugged() {
+	set_on_dm
+	daemon_start
+	wait_until 10 eval '[[ $(told POLICY_SENT) == 1 ]]'
+	local before
+	before=$(status set used)
+	dm_swap under "$(error_table /dev/mapper/under)"
+	$TOOLS/read-storm /dev/mapper/set 0 4000 4 8 >"$TMP/storm" &
+	local storm=$!
+	for ((i = 0; i < 50; i++)); do write_block $((i * 7)) 2>/dev/null || true; done
+	wait $storm || true
+	check "the alert is raised" wait_until 10 told_times 1 BREAKER_OPEN
+	check_that "thousands of errors" "$(awk '{ print $4 }' "$TMP/storm")" "> 1000"
+	check_is "it names the set" "$(field BREAKER_OPEN DMREMAP_DEVICE)" set
+	check_is "R4: no spare block was used" "$(status set used)" "$before"
+	sleep 3
+	check_is "and no other" "$(told BREAKER_OPEN)" 1
+	check_that "the journal has few lines" "$(daemon_log | wc -l)" "< 10"
+	dm_swap under "$(linear_table "$data")"
+	check "its end is told" wait_until 30 told_times 1 BREAKER_OPEN_END
+	check_is "once" "$(told BREAKER_OPEN) $(told BREAKER_OPEN_END)" "1 1"
+}
+
+test_daemon_full() {
+	quiet_rules | daemon_config
+	null_disk data 64
+	null_disk spare 8
+	make_set set "$data" "$spare"
+	daemon_start
+	local slots
+	slots=$(status set slots)
+	bad_block 100 $((100 + slots + 20))
+	write_block 100 $((slots - 5)) || true
+	check "low is told" wait_until 10 told_times 1 SPARE_LOW
+	write_block $((100 + slots - 5)) 20 2>/dev/null || true
+	check "full is told" wait_until 10 told_times 1 SPARE_FULL
+	null_disk more 8
+	need dmremapctl spare add set "$more"
+	check "R8: a spare ends it" wait_until 20 told_times 1 SPARE_FULL_END
+	check "so the new member is told" wait_until 10 told_times 1 SPARE_JOINED
+	check_is "nothing was told twice" "$(told SPARE_LOW) $(told SPARE_FULL)" "1 1"
+	check_is "the action has a command" "$(field SPARE_FULL DMREMAP_ACTION)" \
+		"dmremapctl spare add set DEVICE"
+}
+
+test_daemon_reminder() {
+	printf '[alerts]\nreminder-interval = 3s\n' | daemon_config
+	quiet_rules | daemon_config 10-rules.conf
+	null_disk data 64
+	null_disk spare 8
+	make_set set "$data" "$spare"
+	daemon_start
+	bad_block 200
+	dd if=/dev/mapper/set of=/dev/null bs=4096 skip=200 count=1 iflag=direct 2>/dev/null ||
+		true
+	check "lost sectors are told" wait_until 10 \
+		daemon_told "MESSAGE_ID=$(id_of SECTORS_LOST)" DMREMAP_PHASE=begin
+	check "and again after a while" wait_until 10 \
+		daemon_told "MESSAGE_ID=$(id_of SECTORS_LOST)" DMREMAP_PHASE=reminder
+	check_is "with their number" "$(field SECTORS_LOST DMREMAP_COUNT)" 1
+	good "$data" $(($(offset_of set) + 1600)) $(($(offset_of set) + 1607))
+	write_block 200
+	check "healing ends it" wait_until 20 told_times 1 SECTORS_LOST_END
+	local reminders
+	reminders=$(told SECTORS_LOST)
+	sleep 5
+	check_is "and the reminders" "$(told SECTORS_LOST)" "$reminders"
+}
+
+test_daemon_catalog() {
+	quiet_rules | daemon_config
+	null_disk data 64
+	null_disk spare 8
+	make_set set "$data" "$spare"
+	daemon_start
+	bad_block 200
+	dd if=/dev/mapper/set of=/dev/null bs=4096 skip=200 count=1 iflag=direct 2>/dev/null ||
+		true
+	wait_until 10 told_times 1 SECTORS_LOST
+	local text
+	text=$(journal --catalog "MESSAGE_ID=$(id_of SECTORS_LOST)")
+	check_like "journalctl -x says what it is" "$text" "*Subject: Set set has sectors that can not*"
+	check_like "and what to run" "$text" "*dmremapctl map list set --unreadable*"
+	local command
+	command=$(field SECTORS_LOST DMREMAP_ACTION)
+	check "the command of the alert works" $command
+}
+
+# --- Hooks ----------------------------------------------------------------------------
+
+test_daemon_hooks() {
+	{
+		quiet_rules
+		printf '[alerts]\nhook-timeout = 2s\n'
+	} | daemon_config
+	mkdir -p /etc/dm-remap/hooks.d
+	# shellcheck disable=SC2016 # the hook's own
+	printf '#!/bin/sh\nenv | grep -a "^DMREMAP_\\|^MESSAGE" | sort >>/run/dm-remap/hook\n' \
+		>/etc/dm-remap/hooks.d/10-keep
+	printf '#!/bin/sh\nexec sleep 1003\n' >/etc/dm-remap/hooks.d/20-hang
+	chmod +x /etc/dm-remap/hooks.d/*
+	null_disk data 64
+	null_disk spare 8
+	make_set set "$data" "$spare"
+	daemon_start
+	bad_block 200
+	dd if=/dev/mapper/set of=/dev/null bs=4096 skip=200 count=1 iflag=direct 2>/dev/null ||
+		true
+	check "the hook ran" wait_until 10 grep -q DMREMAP_EVENT=sectors-lost /run/dm-remap/hook
+	check "with the device" grep -qx DMREMAP_DEVICE=set /run/dm-remap/hook
+	check "and the message" grep -q "^MESSAGE=Set set has 1 block" /run/dm-remap/hook
+	check "one that hangs is killed, and told" wait_until 10 told_times 1 HOOK_FAILED
+	check_like "by its name" "$(field HOOK_FAILED DMREMAP_DETAIL)" "*20-hang did not end within 2 s*"
+	check_fails "no child is left" pgrep -fx "sleep 1003"
+	check "the daemon lives" daemon_runs
+}
+
+# --- What does not end it ---------------------------------------------------------------
+
+test_daemon_killed() {
+	quiet_rules | daemon_config
+	set_on_dm 32
+	daemon_start
+	bad_block 1000 1300
+	dd if=/dev/mapper/set of=/dev/null bs=4096 skip=1000 count=1 iflag=direct 2>/dev/null ||
+		true
+	wait_until 10 told_times 1 SECTORS_LOST
+	sleep 1
+	$TOOLS/read-storm /dev/mapper/set 1000 300 8 8 >/dev/null &
+	local storm=$! pid i
+	for i in 1 2 3; do
+		pid=$(daemon_pid)
+		daemon_kill
+		check "it is back ($i)" wait_until 15 eval \
+			'daemon_runs && [[ $(daemon_pid) != 0 && $(daemon_pid) != '"$pid"' ]]'
+		sleep 1
+	done
+	wait $storm || true
+	sleep 2
+	check_is "nothing was told again" "$(told SECTORS_LOST)" 1
+	check_is "the policy was not sent again" "$(told POLICY_SENT)" 1
+	write_block 1000 50 2>/dev/null || true
+	check "new events are in the history" wait_until 10 eval \
+		'[[ $(history "select count(*) from events where kind = 3") -gt 0 ]]'
+	check_is "which is whole" "$(history 'pragma integrity_check')" ok
+	daemon_restart
+	sleep 2
+	check_is "nor after a restart" "$(told SECTORS_LOST)" 1
+}
+
+test_daemon_module() {
+	set_on_dm
+	daemon_start
+	wait_until 10 told_times 1 POLICY_SENT
+	local pid cpu
+	pid=$(daemon_pid)
+	need dmremapctl stop set
+	need rmmod dm_remap
+	sleep 1
+	check "it goes on without the module" daemon_runs
+	cpu=$(awk '{ print $14 + $15 }' "/proc/$pid/stat")
+	sleep 5
+	check_that "at no cost" $(($(awk '{ print $14 + $15 }' "/proc/$pid/stat") - cpu)) "<= 1"
+	need modprobe dm-remap
+	need dmremapctl start set
+	bad_block 200
+	dd if=/dev/mapper/set of=/dev/null bs=4096 skip=200 count=1 iflag=direct 2>/dev/null ||
+		true
+	check "it hears of the new one's faults" wait_until 10 told_times 1 SECTORS_LOST
+	check_is "and is the same process" "$(daemon_pid)" "$pid"
+}
+
+test_daemon_before_module() {
+	need rmmod dm_remap
+	daemon_start
+	check "ready without the module" daemon_runs
+	check_like "and says so" "$(daemon_log)" "*not loaded; it is waited for*"
+	need modprobe dm-remap
+	set_on_dm
+	check "it finds the set" wait_until 10 told_times 1 POLICY_SENT
+}
+
+# The process stands still until more events have come than its socket holds.
+test_daemon_lost_events() {
+	quiet_rules | daemon_config
+	null_disk data 64
+	null_disk spare 8
+	make_set set "$data" "$spare"
+	daemon_start
+	wait_until 10 told_times 1 POLICY_SENT
+	local slots pid i
+	slots=$(status set slots)
+	pid=$(daemon_pid)
+	need $TOOLS/shrink-sockets "$pid"
+	kill -STOP "$pid"
+	for ((i = 1; i <= 15; i++)); do
+		need dmsetup message set 0 policy slow-ms $((1000 + i))
+		sleep 0.2
+	done
+	bad_block 100 $((100 + slots + 20))
+	write_block 100 $((slots + 20)) 2>/dev/null || true
+	sleep 0.5
+	kill -CONT "$pid"
+	check "that events were lost is told" wait_until 20 told_times 1 EVENTS_LOST
+	check "what they said is found out" wait_until 20 told_times 1 SPARE_FULL
+	check_is "it is the same process" "$(daemon_pid)" "$pid"
+	sleep 2
+	check_is "told once" "$(told EVENTS_LOST) $(told SPARE_FULL)" "1 1"
+}
+
+# --- Configuration and policy --------------------------------------------------------------
+
+policy_value() { # KEY
+	dmremapctl policy show set --json | jq -r ".. | objects | .\"$1\"? // empty" | head -n 1
+}
+
+policy_is() { # KEY VALUE
+	[[ $(policy_value "$1") == "$2" ]]
+}
+
+test_daemon_reload() {
+	set_on_dm
+	printf '[policy]\nretries = 1\nlifetime = off\n' | daemon_config
+	daemon_start
+	check "the policy is that of the configuration" wait_until 10 policy_is retries 1
+	printf '[policy]\nretries = 2\nlifetime = off\n' | daemon_config
+	daemon_reload
+	check "a new one is loaded" wait_until 10 policy_is retries 2
+	printf '[policy]\nretries = 11\n' | daemon_config
+	daemon_reload
+	sleep 1
+	check_like "a bad one is refused with its place" "$(daemon_log)" \
+		'*dmremapd.conf:2: "retries" in section [[]policy] is "11", but must be a number from 0 to 10*'
+	check "and the daemon goes on" daemon_runs
+	check "with the old one" policy_is retries 2
+	printf '[set set]\nretries = 3\n[policy]\nlifetime = off\n' | daemon_config
+	daemon_reload
+	check "a section for the set holds" wait_until 10 policy_is retries 3
+	check_like "all settings can be shown" "$(dmremapd --print-config)" "*[[]set set]*retries = 3*"
+}
+
+test_daemon_bad_start() {
+	printf '[polcy]\nretries = 1\n' | daemon_config
+	check_fails "it does not start" systemctl start dmremapd
+	check_like "and says why" "$(daemon_log)" "*there is no section [[]polcy]*"
+	systemctl reset-failed dmremapd
+}
+
+test_daemon_policy_by_hand() {
+	set_on_dm
+	printf '[policy]\nslow-ms = 300\n' | daemon_config
+	daemon_start
+	check "sent" wait_until 10 policy_is slow_ms 300
+	need dmsetup message set 0 policy slow-ms 77
+	check "by hand is told" wait_until 10 told_times 1 POLICY_FOREIGN
+	sleep 1
+	check "and left alone" policy_is slow_ms 77
+	daemon_restart
+	sleep 2
+	check "also after a restart" policy_is slow_ms 77
+	daemon_reload
+	check "until a reload" wait_until 10 policy_is slow_ms 300
+}
+
+test_daemon_lifetime() {
+	set_on_dm
+	printf '[policy]\nretries = 2\nlifetime = 6s\n' | daemon_config
+	daemon_start
+	check "risky settings are sent" wait_until 10 policy_is retries 2
+	sleep 10
+	check "and renewed" policy_is retries 2
+	daemon_stop
+	check "without the daemon they end" wait_until 15 policy_is retries 0
+	daemon_start
+	check "it knows them as its own" wait_until 10 policy_is retries 2
+	check_is "nobody is blamed" "$(told POLICY_FOREIGN)" 0
+}
+
+# --- Sizes -----------------------------------------------------------------------------------
+
+history_within() { # BYTES
+	(($(cat /var/lib/dm-remap/history.db{,-wal} | wc -c) <= $1))
+}
+
+test_daemon_history_bound() {
+	{
+		quiet_rules
+		printf '[history]\nhistory-max = 1MiB\n[policy]\nsend-policy = off\n'
+	} | daemon_config
+	set_on_dm
+	daemon_start
+	need dmsetup message set 0 policy slow-ms 77
+	wait_until 10 eval '[[ $(history "select count(*) from events") -gt 0 ]]'
+	daemon_stop
+	python3 - <<'END'
+import sqlite3
+db = sqlite3.connect('/var/lib/dm-remap/history.db')
+db.execute("""with recursive n(i) as (select 1 union all select i + 1 from n where i < 8000)
+    insert into events (time, uuid, name, kind, json)
+    select 0, uuid, name, kind, json || hex(randomblob(100)) from n,
+    (select * from events limit 1)""")
+db.commit()
+END
+	check_that "it is too large" "$(stat -c %s /var/lib/dm-remap/history.db)" "> 4000000"
+	daemon_start
+	need dmsetup message set 0 policy slow-ms 78
+	check "it is cut down to its bound" wait_until 20 history_within 1048576
+	check_that "and not to nothing" "$(history 'select count(*) from events')" "> 500"
+	check_is "the newest is there" \
+		"$(history 'select kind from events order by id desc limit 1')" 19
+	check "anyone may read it" setpriv --reuid 65534 --clear-groups -- python3 -c \
+		"import sqlite3; sqlite3.connect('file:/var/lib/dm-remap/history.db?mode=ro', uri=True).execute('select count(*) from events').fetchone()"
+}
+
+test_daemon_history_damaged() {
+	set_on_dm
+	daemon_start
+	wait_until 10 told_times 1 POLICY_SENT
+	sleep 2
+	daemon_stop
+	dd if=/dev/urandom of=/var/lib/dm-remap/history.db bs=1k count=8 conv=notrunc status=none
+	daemon_start
+	write_block 1
+	need dmsetup message set 0 policy slow-ms 77
+	check "it is told" wait_until 10 told_times 1 HISTORY_DAMAGED
+	check_like "with where it was put" "$(field HISTORY_DAMAGED DMREMAP_DETAIL)" \
+		"*put aside as /var/lib/dm-remap/history.db.damaged-*"
+	check "a new one is kept" wait_until 10 eval \
+		'[[ $(history "select count(*) from events") -gt 0 ]]'
+}
+
+# Many sets: little memory, and no work while nothing happens.
+test_daemon_idle() {
+	local i pid rss before after
+	for ((i = 0; i < 16; i++)); do
+		null_disk data 16
+		null_disk spare 4
+		make_set "set$i" "$data" "$spare"
+	done
+	daemon_start
+	check "all are known" wait_until 30 eval \
+		'[[ $(systemctl show --property StatusText --value dmremapd) == "16 sets in use"* ]]'
+	sleep 5
+	pid=$(daemon_pid)
+	rss=$(awk '/VmRSS/ { print $2 }' "/proc/$pid/status")
+	check_that "RSS in KiB" "$rss" "< 16384"
+	before=$(awk '{ print $14 + $15 }' "/proc/$pid/stat")
+	sleep 20
+	after=$(awk '{ print $14 + $15 }' "/proc/$pid/stat")
+	check_that "hundredths of a second in 20 s" $((after - before)) "<= 4"
+	echo "# RSS $rss KiB, $((after - before)) ticks"
+}
