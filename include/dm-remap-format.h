@@ -259,7 +259,7 @@ struct dmr_policy {
 	__le32 spare_low;	/* percent + 1; 0: default */
 	__le32 lifetime;	/* seconds; 0: for ever */
 	__le64 version;		/* grows with each change */
-	__le32 reserved[2];
+	__le64 expires;		/* seconds since 1970; of a lifetime */
 };
 
 enum dmr_heal {

@@ -224,6 +224,20 @@ struct remap_member {
 	u64 newest, newest_session;
 };
 
+/* Its device; 0: missing, or gone since. Any context. */
+static inline dev_t member_dev(const struct remap_member *m)
+{
+	const struct block_device *bdev;
+	dev_t dev;
+
+	/* Pairs with set_remove_device(). */
+	rcu_read_lock();
+	bdev = READ_ONCE(m->bdev);
+	dev = bdev ? bdev->bd_dev : 0;
+	rcu_read_unlock();
+	return dev;
+}
+
 #define NO_FRAME	(~0u)
 #define COMMIT_PAGES	16
 #define COMMIT_WRITES	(COMMIT_PAGES * DMR_FRAME_COPIES)
@@ -330,6 +344,8 @@ blk_status_t io_flush(struct block_device *bdev);
 int spare_init(struct remap_member *m, u32 nr_slots);
 /* A free slot of the best active spare. Worker. False: none is left. */
 bool spare_alloc(struct remap_set *set, struct remap_member **m, u32 *slot);
+/* Take up to @max free slots from @slot on, without a gap; how many. Worker. */
+unsigned int spare_extend(struct remap_member *m, u32 slot, unsigned int max);
 void spare_free(struct remap_set *set, struct remap_member *m, u32 slot);
 /* Activation: take a slot that a record names; false if it is taken already. */
 bool spare_claim(struct remap_member *m, u32 slot);
@@ -396,6 +412,7 @@ struct remap_request {
 	struct dmr_scrub scrub;
 	struct remap_member *joiner;	/* JOIN: the set's when it was begun */
 	unsigned long deadline;	/* jiffies; it ends early then, with -ETIME; 0: never */
+	ktime_t begun;		/* the slice that is going on */
 	u64 moved, lost, unchanged, failed;	/* out: blocks; UNREADABLE: sectors */
 	bool cancel;		/* stop at the next slice, with -EINTR */
 	int error;		/* out: why it stopped early */
@@ -429,6 +446,8 @@ int place_block(struct remap_set *set, struct map_entry *e, u32 invalid, bool re
  * out. 0, -EBUSY, -ENOSPC. Worker.
  */
 int slot_failed(struct remap_set *set, struct remap_member *m, u32 slot, blk_status_t status);
+/* Tell that a block had to be moved and could not be. Worker. */
+void relocate_failed(struct remap_set *set, unsigned int member, u64 block);
 /* request.c: one slice of a request; true when it is finished. Worker. */
 bool request_slice(struct remap_set *set, struct remap_request *rq);
 
@@ -444,6 +463,7 @@ int remap_request_range(struct remap_set *set, struct remap_request *rq);
 /* What a set does about faults, as it is in force. Written by the worker. */
 struct remap_policy {
 	struct dmr_policy disk;		/* as it is kept */
+	spinlock_t lock;		/* disk, for who does not hold change_lock */
 	bool heal_to_spare;
 	bool retry_unreadable;
 	bool pass_ioerr;
@@ -460,12 +480,18 @@ struct remap_policy {
 
 /* Let its lifetime begin, if it has one. The set is in use. */
 void policy_arm(struct remap_set *set);
+/* As it is kept; all of one version. Process context. */
+void policy_copy(struct remap_set *set, struct dmr_policy *disk);
+static inline u32 policy_value(__le32 value, u32 standard)
+{
+	return value ? le32_to_cpu(value) : standard;
+}
 /* From what is on disk, which is valid. */
 void policy_take(struct remap_set *set, const struct dmr_policy *disk);
 /*
  * Put a policy into force: durable when this returns. With version 0 it gets the
  * next one. The caller holds change_lock. 0; -ESTALE: its version is not above
- * that in force; or why it can not be kept.
+ * that in force; -ERANGE: none could be above it; or why it can not be kept.
  */
 int policy_set(struct remap_set *set, struct dmr_policy *policy, enum dmr_nl_reason reason);
 /* A value by its name, as in messages. 0, -EINVAL. */
@@ -497,6 +523,13 @@ enum dmr_nl_class status_class(blk_status_t status);
 void stats_latency(struct remap_member *m, bool write, u64 ns);
 /* An error that a device below returned. Any context. */
 void stats_error(struct remap_member *m, bool write, blk_status_t status);
+struct remap_bio;
+/*
+ * The same for an I/O of the user of the set, which took @us: told too, unless it is
+ * nobody's fault. Any context.
+ */
+void stats_failed(struct remap_set *set, struct remap_member *m, const struct remap_bio *pb,
+		  blk_opf_t opf, blk_status_t status, u64 us);
 void stats_sum(struct remap_set *set, struct remap_sum *sum);
 void stats_latency_sum(struct remap_member *m, struct remap_latency *sum);
 /* The `stats` message: as much as fits. */
@@ -691,6 +724,7 @@ struct remap_bio {
 	bool flush;
 	bool done;		/* nothing is left to look at in end_io */
 	bool staged;		/* worker: it made changes that the commit decides on */
+	bool told;		/* its first error was counted and told */
 };
 
 static inline bool status_is_evidence(const struct remap_set *set, blk_status_t status)

@@ -479,10 +479,11 @@ static int match_member(struct load *l, unsigned int i)
 	if (state == DMR_MEMBER_NONE)
 		return 0;
 	if (state == DMR_MEMBER_REMOVED) {
-		if (!f)
-			return 0;
-		refuse(set, "%pg was removed from the set; add it anew as a spare", f->bdev);
-		return -EUCLEAN;
+		/* As when it left while this table was in use. Nothing lives on it. */
+		if (f)
+			DMWARN("%s: %pg has left the set; the table need not name it", set->name,
+			       f->bdev);
+		return 0;
 	}
 	m = member_alloc(set, i);
 	if (!m)
@@ -1075,5 +1076,8 @@ int set_join(struct remap_set *set, struct remap_member *m)
 	}
 	if (!r)
 		tell_joins(set);
+	sets_changed(false);
+	if (!r && m->state != MEMBER_ACTIVE)
+		r = -EIO;
 	return r;
 }

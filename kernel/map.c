@@ -360,10 +360,14 @@ static void tell_change(struct remap_set *set, u64 block, const struct dmr_recor
 	int to = dmr_key_member(le64_to_cpu(now->key));
 
 	if (record_in_slot(now) && (!record_in_slot(before) || from != to ||
-				    before->slot != now->slot))
+				    before->slot != now->slot)) {
+		remap_count(set, C_RELOCATED, 1);
 		tell_sectors(set, DMR_NL_EVENT_RELOCATED, to, block, all);
-	else if (record_in_slot(before) && !record_in_slot(now))
+	} else if (record_in_slot(before) && !record_in_slot(now)) {
+		remap_count(set, C_RELEASED, 1);
 		tell_sectors(set, DMR_NL_EVENT_RELEASED, from, block, all);
+	}
+	remap_count(set, C_LOST_SECTORS, hweight32(is & ~was));
 	tell_sectors(set, DMR_NL_EVENT_LOST, to, block, is & ~was);
 	tell_sectors(set, DMR_NL_EVENT_HEALED, to, block, was & ~is);
 }
@@ -373,6 +377,12 @@ void map_changes_done(struct remap_set *set)
 	struct remap_map *map = &set->map;
 	unsigned int i;
 
+	if (map->nr_changes) {
+		/* Before any is seen at its end: who read it held has counted that. */
+		WRITE_ONCE(map->version, map->version + 1);
+		sets_changed(true);
+		smp_wmb();
+	}
 	for (i = 0; i < map->nr_changes; i++) {
 		struct map_change *c = &map->changes[i];
 
@@ -383,10 +393,6 @@ void map_changes_done(struct remap_set *set)
 		if (c->changed)
 			tell_change(set, c->block, &c->before, map_record(map, c->id));
 		unhold(map, c);
-	}
-	if (map->nr_changes) {
-		WRITE_ONCE(map->version, map->version + 1);
-		sets_changed(true);
 	}
 	map->nr_changes = 0;
 }

@@ -102,13 +102,14 @@ static int run_evacuate(struct remap_set *set, unsigned int argc, char **argv)
 {
 	struct remap_request rq = { .kind = REQUEST_EVACUATE };
 	struct remap_member *m;
+	int r;
 
 	if (argc != 1 || kstrtou64(argv[0], 10, &rq.first)) {
 		DMERR("%s: message: evacuate takes the number of a spare", set->name);
 		return -EINVAL;
 	}
 	m = rq.first && rq.first < set->nr_members ? set->members[rq.first] : NULL;
-	if (!m) {
+	if (!is_member(m)) {
 		DMERR("%s: message: there is no spare %llu", set->name, rq.first);
 		return -EINVAL;
 	}
@@ -117,7 +118,11 @@ static int run_evacuate(struct remap_set *set, unsigned int argc, char **argv)
 		      rq.first, m->used);
 		return -ENXIO;
 	}
-	return remap_request(set, &rq);
+	if (mutex_lock_interruptible(&set->change_lock))
+		return -EINTR;
+	r = is_member(m) ? remap_request(set, &rq) : -EINVAL;
+	mutex_unlock(&set->change_lock);
+	return r;
 }
 
 static int run_policy(struct remap_set *set, unsigned int argc, char **argv, struct answer *a)
@@ -144,7 +149,8 @@ static int run_policy(struct remap_set *set, unsigned int argc, char **argv, str
 	mutex_unlock(&set->change_lock);
 	if (r)
 		return r;
-	policy_print(&set->policy.disk, a->buf, a->size);
+	policy_copy(set, &policy);
+	policy_print(&policy, a->buf, a->size);
 	return 1;
 }
 

@@ -273,6 +273,7 @@ static bool next_lost(struct remap_set *set, struct dump *d, struct told_entry *
 		unsigned int first, nr;
 		u32 mask = e->invalid;
 
+		cond_resched();
 		if (block >= end)
 			break;
 		d->bumped += e->busy;
@@ -292,7 +293,6 @@ static bool next_lost(struct remap_set *set, struct dump *d, struct told_entry *
 			t->sector = block + first;
 		t->count += nr;
 		at = t->sector + t->count;
-		cond_resched();
 	}
 	return t->count;
 }

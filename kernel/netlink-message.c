@@ -55,23 +55,28 @@ int nl_put_scrub(struct sk_buff *skb, struct remap_set *set)
 int nl_put_policy(struct sk_buff *skb, struct remap_set *set)
 {
 	struct nlattr *nest = nla_nest_start(skb, DMR_A_POLICY);
-	const struct remap_policy *p = &set->policy;
+	struct dmr_policy p;
 
 	if (!nest)
 		return -EMSGSIZE;
-	if (nl_put_u64(skb, DMR_A_POLICY_VERSION, le64_to_cpu(p->disk.version)) ||
-	    nla_put_u32(skb, DMR_A_POLICY_HEAL, le32_to_cpu(p->disk.heal)) ||
-	    nla_put_u32(skb, DMR_A_POLICY_UNREADABLE, le32_to_cpu(p->disk.unreadable)) ||
-	    nla_put_u32(skb, DMR_A_POLICY_IOERR, le32_to_cpu(p->disk.ioerr)) ||
-	    nla_put_u32(skb, DMR_A_POLICY_RETRIES, le32_to_cpu(p->disk.retries)) ||
-	    nla_put_u32(skb, DMR_A_POLICY_SLOW_MS, le32_to_cpu(p->disk.slow_ms)) ||
-	    nla_put_u32(skb, DMR_A_POLICY_SAMPLE, p->sample) ||
-	    nla_put_u32(skb, DMR_A_POLICY_BREAKER_STREAK, p->breaker_streak) ||
-	    nla_put_u32(skb, DMR_A_POLICY_BREAKER_MS, jiffies_to_msecs(p->breaker_jiffies)) ||
-	    nla_put_u32(skb, DMR_A_POLICY_RELOCATE_RATE, p->relocate_rate) ||
-	    nla_put_u32(skb, DMR_A_POLICY_SCRUB_RATE, p->scrub_rate) ||
-	    nla_put_u32(skb, DMR_A_POLICY_SPARE_LOW, p->spare_low) ||
-	    nla_put_u32(skb, DMR_A_POLICY_LIFETIME, le32_to_cpu(p->disk.lifetime)))
+	policy_copy(set, &p);
+	if (nl_put_u64(skb, DMR_A_POLICY_VERSION, le64_to_cpu(p.version)) ||
+	    nla_put_u32(skb, DMR_A_POLICY_HEAL, le32_to_cpu(p.heal)) ||
+	    nla_put_u32(skb, DMR_A_POLICY_UNREADABLE, le32_to_cpu(p.unreadable)) ||
+	    nla_put_u32(skb, DMR_A_POLICY_IOERR, le32_to_cpu(p.ioerr)) ||
+	    nla_put_u32(skb, DMR_A_POLICY_RETRIES, le32_to_cpu(p.retries)) ||
+	    nla_put_u32(skb, DMR_A_POLICY_SLOW_MS, le32_to_cpu(p.slow_ms)) ||
+	    nla_put_u32(skb, DMR_A_POLICY_SAMPLE, le32_to_cpu(p.sample)) ||
+	    nla_put_u32(skb, DMR_A_POLICY_BREAKER_STREAK,
+			policy_value(p.breaker_streak, DMR_DEFAULT_STREAK)) ||
+	    nla_put_u32(skb, DMR_A_POLICY_BREAKER_MS,
+			policy_value(p.breaker_ms, DMR_DEFAULT_BREAKER_MS)) ||
+	    nla_put_u32(skb, DMR_A_POLICY_RELOCATE_RATE, le32_to_cpu(p.relocate_rate)) ||
+	    nla_put_u32(skb, DMR_A_POLICY_SCRUB_RATE,
+			policy_value(p.scrub_rate, DMR_DEFAULT_SCRUB_RATE)) ||
+	    nla_put_u32(skb, DMR_A_POLICY_SPARE_LOW,
+			policy_value(p.spare_low, DMR_DEFAULT_SPARE_LOW + 1) - 1) ||
+	    nla_put_u32(skb, DMR_A_POLICY_LIFETIME, le32_to_cpu(p.lifetime)))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
@@ -159,9 +164,11 @@ static int put_member(struct sk_buff *skb, const struct remap_member *m)
 
 int nl_put_spare(struct sk_buff *skb, struct remap_set *set, const struct remap_member *m)
 {
+	dev_t dev = member_dev(m);
+
 	if (nl_put_set(skb, set, false) || put_member(skb, m) ||
-	    (m->bdev && (nla_put_u32(skb, DMR_A_SPARE_MAJOR, MAJOR(m->bdev->bd_dev)) ||
-			 nla_put_u32(skb, DMR_A_SPARE_MINOR, MINOR(m->bdev->bd_dev)))) ||
+	    (dev && (nla_put_u32(skb, DMR_A_SPARE_MAJOR, MAJOR(dev)) ||
+		     nla_put_u32(skb, DMR_A_SPARE_MINOR, MINOR(dev)))) ||
 	    nl_put_u64(skb, DMR_A_SLOTS_USED, m->used) ||
 	    nl_put_u64(skb, DMR_A_SLOTS, m->nr_slots) ||
 	    nl_put_u64(skb, DMR_A_SLOTS_BAD, m->bad) || nla_put_u32(skb, DMR_A_TIER, m->tier))

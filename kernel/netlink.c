@@ -194,10 +194,15 @@ static int policy_set_now(struct sk_buff *skb, struct genl_info *info)
 	mutex_lock(&q.set->change_lock);
 	policy = q.set->policy.disk;
 	take_policy(&policy, tb);
-	r = policy_set(q.set, &policy, DMR_NL_REASON_SET);
+	/* For policy_set() 0 is none at all. */
+	r = tb[DMR_A_POLICY_VERSION] && !policy.version ? -ESTALE :
+		policy_set(q.set, &policy, DMR_NL_REASON_SET);
 	if (r == -ESTALE)
 		NL_SET_ERR_MSG_ATTR(info->extack, tb[DMR_A_POLICY_VERSION],
 				    "version is not above that in force");
+	else if (r == -ERANGE)
+		NL_SET_ERR_MSG_ATTR(info->extack, tb[DMR_A_POLICY_VERSION],
+				    "no other version could be above it");
 	else if (r)
 		GENL_SET_ERR_MSG(info, "the policy can not be kept");
 	if (!r)
@@ -319,6 +324,8 @@ static int scrub_failed(struct genl_info *info, int r)
 		GENL_SET_ERR_MSG(info, "a scrub is running or paused already");
 	else if (r == -ENOENT)
 		GENL_SET_ERR_MSG(info, "no scrub is running or paused");
+	else if (r == -EINTR)
+		GENL_SET_ERR_MSG(info, "interrupted while the scrub reads");
 	else if (r && r != -ERANGE)
 		GENL_SET_ERR_MSG(info, "the state of the scrub can not be kept");
 	return r;

@@ -7,17 +7,14 @@
 
 #include "dm-remap.h"
 
-static u32 or_default(__le32 value, u32 standard)
-{
-	return value ? le32_to_cpu(value) : standard;
-}
-
 void policy_take(struct remap_set *set, const struct dmr_policy *disk)
 {
 	struct remap_policy *p = &set->policy;
 	u32 slow = le32_to_cpu(disk->slow_ms);
 
+	spin_lock(&p->lock);
 	p->disk = *disk;
+	spin_unlock(&p->lock);
 	WRITE_ONCE(p->heal_to_spare, le32_to_cpu(disk->heal) == DMR_HEAL_SPARE);
 	WRITE_ONCE(p->retry_unreadable, le32_to_cpu(disk->unreadable) == DMR_UNREADABLE_RETRY);
 	WRITE_ONCE(p->pass_ioerr, le32_to_cpu(disk->ioerr) == DMR_IOERR_PASS);
@@ -25,20 +22,33 @@ void policy_take(struct remap_set *set, const struct dmr_policy *disk)
 	WRITE_ONCE(p->slow_jiffies, slow ? msecs_to_jiffies(slow) : U32_MAX);
 	WRITE_ONCE(p->slow_us, slow ? slow * USEC_PER_MSEC : U32_MAX);
 	WRITE_ONCE(p->sample, le32_to_cpu(disk->sample));
-	WRITE_ONCE(p->breaker_streak, or_default(disk->breaker_streak, DMR_DEFAULT_STREAK));
+	WRITE_ONCE(p->breaker_streak, policy_value(disk->breaker_streak, DMR_DEFAULT_STREAK));
 	WRITE_ONCE(p->breaker_jiffies,
-		   msecs_to_jiffies(or_default(disk->breaker_ms, DMR_DEFAULT_BREAKER_MS)));
+		   msecs_to_jiffies(policy_value(disk->breaker_ms, DMR_DEFAULT_BREAKER_MS)));
 	WRITE_ONCE(p->relocate_rate, le32_to_cpu(disk->relocate_rate));
-	WRITE_ONCE(p->scrub_rate, or_default(disk->scrub_rate, DMR_DEFAULT_SCRUB_RATE));
-	WRITE_ONCE(p->spare_low, or_default(disk->spare_low, DMR_DEFAULT_SPARE_LOW + 1) - 1);
+	WRITE_ONCE(p->scrub_rate, policy_value(disk->scrub_rate, DMR_DEFAULT_SCRUB_RATE));
+	WRITE_ONCE(p->spare_low, policy_value(disk->spare_low, DMR_DEFAULT_SPARE_LOW + 1) - 1);
 }
 
+void policy_copy(struct remap_set *set, struct dmr_policy *disk)
+{
+	spin_lock(&set->policy.lock);
+	*disk = set->policy.disk;
+	spin_unlock(&set->policy.lock);
+}
+
+/*
+ * What is left of the lifetime counts on while the set is not in use. A clock that was
+ * set back does not make it longer than it was.
+ */
 void policy_arm(struct remap_set *set)
 {
-	u64 life = (u64)le32_to_cpu(set->policy.disk.lifetime) * HZ;
+	u64 life = le32_to_cpu(set->policy.disk.lifetime);
+	s64 left = le64_to_cpu(set->policy.disk.expires) - ktime_get_real_seconds();
 
 	if (life)
-		mod_delayed_work(remap_wq, &set->policy_work, min_t(u64, life, MAX_JIFFY_OFFSET));
+		mod_delayed_work(remap_wq, &set->policy_work,
+				 min_t(u64, clamp_t(s64, left, 0, life) * HZ, MAX_JIFFY_OFFSET));
 	else
 		cancel_delayed_work(&set->policy_work);
 }
@@ -54,6 +64,10 @@ int policy_set(struct remap_set *set, struct dmr_policy *policy, enum dmr_nl_rea
 		policy->version = cpu_to_le64(now + 1);
 	else if (le64_to_cpu(policy->version) <= now)
 		return -ESTALE;
+	if (le64_to_cpu(policy->version) == U64_MAX)
+		return -ERANGE;
+	policy->expires = policy->lifetime ?
+		cpu_to_le64(ktime_get_real_seconds() + le32_to_cpu(policy->lifetime)) : 0;
 	rq.policy = *policy;
 	r = remap_request(set, &rq);
 	if (!r)
@@ -76,8 +90,12 @@ void policy_expires(struct work_struct *work)
 		policy.lifetime = 0;
 		policy.unreadable = cpu_to_le32(DMR_UNREADABLE_FAIL);
 		policy.retries = cpu_to_le32(DMR_DEFAULT_RETRIES);
-		if (policy_set(set, &policy, DMR_NL_REASON_EXPIRED))
+		if (policy_set(set, &policy, DMR_NL_REASON_EXPIRED)) {
+			/* It can not be kept, but it can be over. */
+			WRITE_ONCE(set->policy.retry_unreadable, false);
+			WRITE_ONCE(set->policy.tries, 1 + DMR_DEFAULT_RETRIES);
 			mod_delayed_work(remap_wq, &set->policy_work, 10 * HZ);
+		}
 	}
 	mutex_unlock(&set->change_lock);
 }

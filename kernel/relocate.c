@@ -103,6 +103,22 @@ void drain_slots(struct remap_set *set)
 	wait_event(set->slot_wait, !atomic_read(&set->slot_io[old]));
 }
 
+/* Of a bio that end_io() has not seen fail. */
+static void tell_first_error(struct remap_set *set, struct remap_member *m, struct bio *bio,
+			     blk_status_t status)
+{
+	struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
+
+	if (pb->told)
+		return;
+	pb->told = true;
+	stats_failed(set, m, pb, bio->bi_opf, status, 0);
+	if (!status_is_evidence(set, status))
+		remap_count(set, C_PASSED, 1);
+	else
+		remap_count(set, op_is_write(bio_op(bio)) ? C_WRITE_ERRORS : C_READ_ERRORS, 1);
+}
+
 /* A piece of a bio at one place, as often as the policy says. */
 static blk_status_t try_bio(struct remap_set *set, struct remap_member *m,
 			    sector_t sector, struct bio *bio, unsigned int from,
@@ -114,6 +130,8 @@ static blk_status_t try_bio(struct remap_set *set, struct remap_member *m,
 	do {
 		status = io_bio(set, m->bdev, sector, bio, from, nr);
 	} while (status_is_evidence(set, status) && --tries);
+	if (status)
+		tell_first_error(set, m, bio, status);
 	return status;
 }
 
@@ -269,6 +287,13 @@ int place_block(struct remap_set *set, struct map_entry *e, u32 invalid, bool re
 	return 0;
 }
 
+void relocate_failed(struct remap_set *set, unsigned int member, u64 block)
+{
+	remap_count(set, C_RELOCATE_FAILED, 1);
+	event_place(set, DMR_NL_EVENT_RELOCATE_FAILED, member, block << set->block_shift,
+		    block_length(set, block));
+}
+
 enum judgement { BLOCK_BAD, DEVICE_GONE, WRITE_DONE, NOT_THE_MEDIUM };
 
 /*
@@ -362,15 +387,10 @@ static blk_status_t move_block(struct remap_set *set, struct bio *bio, unsigned 
 	r = place_block(set, &e, invalid, m->bdev);
 	if (r) {
 		map_drop(set, &e);
-		if (r == -ENOSPC) {
-			remap_count(set, C_RELOCATE_FAILED, 1);
-			event_place(set, DMR_NL_EVENT_RELOCATE_FAILED, m->index,
-				    block << set->block_shift, block_length(set, block));
-		}
+		if (r == -ENOSPC)
+			relocate_failed(set, m->index, block);
 		return hold_status(r, status);
 	}
-	remap_count(set, C_RELOCATED, 1);
-	remap_count(set, C_LOST_SECTORS, hweight32(invalid & ~e.invalid));
 	return BLK_STS_OK;
 pass:
 	map_drop(set, &e);
@@ -561,7 +581,6 @@ static blk_status_t lose_sectors(struct remap_set *set, struct bio *bio, unsigne
 			goto pass;
 		e.state = DMR_RECORD_LOST;
 	}
-	remap_count(set, C_LOST_SECTORS, hweight32(bad & ~e.invalid));
 	e.invalid |= bad;
 	map_change(set, &e);
 	return BLK_STS_MEDIUM;

@@ -23,6 +23,13 @@ struct freed {
 	} slots[SLICE_BLOCKS];
 };
 
+/* Has the slice taken long enough, or is the request to end? */
+static bool slice_over(const struct remap_set *set, const struct remap_request *rq)
+{
+	return READ_ONCE(set->stopping) || READ_ONCE(rq->cancel) ||
+	       ktime_us_delta(ktime_get(), rq->begun) > SLICE_US;
+}
+
 /* --- Relocate ------------------------------------------------------------ */
 
 static int relocate_block(struct remap_set *set, struct remap_request *rq, u64 block)
@@ -42,6 +49,7 @@ static int relocate_block(struct remap_set *set, struct remap_request *rq, u64 b
 	if (gather_block(set, &e, 0, &invalid)) {
 		map_drop(set, &e);
 		rq->failed++;
+		relocate_failed(set, 0, block);
 		return 0;
 	}
 	if (invalid == map_block_mask(0, length)) {
@@ -53,17 +61,16 @@ static int relocate_block(struct remap_set *set, struct remap_request *rq, u64 b
 		e.invalid = invalid;
 		map_change(set, &e);
 		rq->lost++;
-		remap_count(set, C_LOST_SECTORS, hweight32(invalid));
 		return 0;
 	}
 	r = place_block(set, &e, invalid, false);
 	if (r) {
 		map_drop(set, &e);
+		if (r == -ENOSPC)
+			relocate_failed(set, 0, block);
 		return r;
 	}
 	rq->moved++;
-	remap_count(set, C_RELOCATED, 1);
-	remap_count(set, C_LOST_SECTORS, hweight32(invalid));
 	return 0;
 }
 
@@ -103,21 +110,11 @@ static int hold_run(struct remap_set *set, struct remap_request *rq, struct bloc
 static unsigned int take_slots(struct remap_set *set, struct block_run *blocks, unsigned int at,
 			       struct remap_member **m, u32 *slot)
 {
-	struct remap_member *next_m;
-	unsigned int nr;
-	u32 next;
+	unsigned int max = min_t(unsigned int, blocks->nr - at, GROUP_SLOTS);
 
 	if (!spare_alloc(set, m, slot))
 		return 0;
-	for (nr = 1; at + nr < blocks->nr && nr < GROUP_SLOTS; nr++) {
-		if (!spare_alloc(set, &next_m, &next))
-			break;
-		if (next_m == *m && next == *slot + nr)
-			continue;
-		spare_free(set, next_m, next);
-		break;
-	}
-	return nr;
+	return 1 + spare_extend(*m, *slot + 1, max - 1);
 }
 
 static void place_in(struct remap_set *set, struct map_entry *e, struct remap_member *m, u32 slot)
@@ -155,7 +152,6 @@ static int place_each(struct remap_set *set, struct remap_request *rq, struct bl
 			break;
 		rq->moved++;
 		rq->next++;
-		remap_count(set, C_RELOCATED, 1);
 	}
 	if (r)
 		drop_run(set, blocks, at + i);
@@ -190,7 +186,6 @@ static int place_run(struct remap_set *set, struct remap_request *rq, struct blo
 			place_in(set, &blocks->entries[at + i], m, slot + i);
 		rq->moved += nr;
 		rq->next += nr;
-		remap_count(set, C_RELOCATED, nr);
 	}
 	return 0;
 }
@@ -214,38 +209,41 @@ static blk_status_t read_run(struct remap_set *set, struct remap_request *rq,
 	*us = ktime_us_delta(ktime_get(), start);
 	if (*us > set->policy.slow_us)
 		event_io(set, DMR_NL_EVENT_SLOW, 0, false, BLK_STS_OK, sector, nr, *us);
+	if (status)
+		stats_error(data, false, status);
 	return status;
 }
 
-/* The next run from rq->next on, which is healthy. @us: how long reading it took. */
-static int relocate_run(struct remap_set *set, struct remap_request *rq, unsigned int max,
-			s64 *us)
+/* The next run from rq->next on, which is healthy. */
+static int relocate_run(struct remap_set *set, struct remap_request *rq, unsigned int max)
 {
 	struct block_run *blocks = &rq->run->blocks;
 	unsigned int nr;
+	s64 us;
 	int r;
 
 	max = min_t(unsigned int, max, RUN_SECTORS >> set->block_shift);
 	r = hold_run(set, rq, blocks, max);
 	if (r)
 		return r;
-	if (read_run(set, rq, blocks, us)) {
+	if (read_run(set, rq, blocks, &us)) {
 		nr = blocks->nr;
 		drop_run(set, blocks, 0);
-		*us = SLICE_US;
 		/* Where only what is slow is to move, each is looked at by itself. */
 		while (nr-- && !r) {
 			if (rq->slow_only && max > 1) {
-				r = relocate_run(set, rq, 1, us);
-				continue;
+				r = relocate_run(set, rq, 1);
+			} else {
+				r = relocate_block(set, rq, rq->next);
+				if (!r)
+					rq->next++;
 			}
-			r = relocate_block(set, rq, rq->next);
-			if (!r)
-				rq->next++;
+			if (slice_over(set, rq))
+				break;
 		}
 		return r;
 	}
-	if (rq->slow_only && *us <= set->policy.slow_us) {
+	if (rq->slow_only && us <= set->policy.slow_us) {
 		drop_run(set, blocks, 0);
 		rq->unchanged += blocks->nr;
 		rq->next += blocks->nr;
@@ -257,27 +255,23 @@ static int relocate_run(struct remap_set *set, struct remap_request *rq, unsigne
 static int relocate_slice(struct remap_set *set, struct remap_request *rq, bool *done)
 {
 	u64 start = rq->next, end = rq->first + rq->count;
-	s64 us, took = 0;
 	int r = 0;
 
-	while (!r && rq->next < end && rq->next - start < SLICE_BLOCKS && took < SLICE_US) {
+	while (!r && rq->next < end && rq->next - start < SLICE_BLOCKS && !slice_over(set, rq)) {
 		struct map_entry e;
 
-		us = 0;
 		if (map_get(&set->map, rq->next, &e)) {
 			rq->unchanged++;
 			rq->next++;
 			continue;
 		}
 		if (rq->run) {
-			r = relocate_run(set, rq, rq->slow_only ? SLOW_BLOCKS : SLICE_BLOCKS,
-					 &us);
+			r = relocate_run(set, rq, rq->slow_only ? SLOW_BLOCKS : SLICE_BLOCKS);
 		} else {
 			r = relocate_block(set, rq, rq->next);
 			if (!r)
 				rq->next++;
 		}
-		took += us;
 	}
 	*done = rq->next == end;
 	return r;
@@ -313,7 +307,6 @@ static int verify_block(struct remap_set *set, struct remap_request *rq, u64 blo
 		}
 		e.state = DMR_RECORD_LOST;
 	}
-	remap_count(set, C_LOST_SECTORS, hweight32(invalid & ~e.invalid));
 	e.invalid = invalid;
 	map_change(set, &e);
 	rq->lost++;
@@ -368,7 +361,6 @@ static void release_slot(struct remap_set *set, struct remap_request *rq,
 	e->slot = 0;
 	map_change(set, e);
 	rq->moved++;
-	remap_count(set, C_RELEASED, 1);
 }
 
 /* Which of the lost sectors can be read again? */
@@ -459,7 +451,6 @@ static int lose_block(struct remap_set *set, struct remap_request *rq, u64 block
 	e.forgotten = e.state == DMR_RECORD_LOST;
 	map_change(set, &e);
 	rq->lost += hweight32(new);
-	remap_count(set, C_LOST_SECTORS, hweight32(new));
 	return 0;
 }
 
@@ -505,6 +496,7 @@ static void member_leaves(struct remap_set *set, struct remap_member *m)
 	store_mark(set, 0);
 	m->state = MEMBER_OUT;
 	m->metadata = false;
+	sets_changed(false);
 }
 
 static void member_stays(struct remap_set *set, struct remap_member *m,
@@ -551,6 +543,7 @@ static bool last_copy(const struct remap_set *set, const struct remap_member *m)
 static int evacuate_slice(struct remap_set *set, struct remap_request *rq, bool *done)
 {
 	struct remap_member *m = set->members[rq->first];
+	bool all = !rq->next;
 	struct map_entry e;
 	unsigned int n = 0;
 	int r;
@@ -571,13 +564,15 @@ static int evacuate_slice(struct remap_set *set, struct remap_request *rq, bool 
 		r = evacuate_block(set, rq, e.block);
 		if (r == -EBUSY)
 			rq->next = e.block;
-		if (r || ++n == SLICE_BLOCKS)
+		if (r || ++n == SLICE_BLOCKS || slice_over(set, rq))
 			return r;
 	}
-	if (!n && !set->map.nr_changes) {
+	/* Blocks may have come between slices; only a look at all of them at once is proof. */
+	if (all && !n && !set->map.nr_changes) {
 		member_leaves(set, m);
 		*done = true;
 	}
+	rq->next = 0;
 	return 0;
 }
 
@@ -615,7 +610,7 @@ static int run_slice(struct remap_set *set, struct remap_request *rq, struct fre
 		return relocate_slice(set, rq, done);
 	if (rq->kind == REQUEST_RELEASE)
 		skip_healthy(set, rq, end);
-	for (n = 0; n < SLICE_BLOCKS && rq->next < end; n++) {
+	for (n = 0; n < SLICE_BLOCKS && rq->next < end && (!n || !slice_over(set, rq)); n++) {
 		next = rq->next + 1;
 		if (rq->kind == REQUEST_VERIFY)
 			r = verify_block(set, rq, rq->next);
@@ -650,6 +645,7 @@ bool request_slice(struct remap_set *set, struct remap_request *rq)
 		r = -ETIME;
 		c = 0;
 	} else {
+		rq->begun = ktime_get();
 		r = run_slice(set, rq, &freed, &done);
 		c = commit_changes(set);
 	}
@@ -716,7 +712,8 @@ static int request_paced(struct remap_set *set, struct remap_request *rq)
 			r = -ETIME;
 		if (r || !rate || rq->first == end)
 			continue;
-		left = part.count * MSEC_PER_SEC / rate - ktime_ms_delta(ktime_get(), start);
+		left = div_u64(part.count * MSEC_PER_SEC, rate) -
+		       ktime_ms_delta(ktime_get(), start);
 		if (left > 0 && msleep_interruptible(min_t(s64, left, MSEC_PER_SEC)))
 			r = -EINTR;
 		if (READ_ONCE(set->stopping))

@@ -105,12 +105,15 @@ static bool next_chunk(struct remap_set *set, struct chunk *c)
 			c->nr = e.block - c->block;
 		} else {
 			c->nr = 1;
-			if (e.state != DMR_RECORD_REMAPPED)
+			if (e.state == DMR_RECORD_LOST)
 				return false;
-			c->m = set->members[e.member];
-			c->sector = spare_sector(set, c->m, e.slot);
-			if (!c->m->bdev)
-				return false;
+			/* Else it is only held, and in place. */
+			if (e.state == DMR_RECORD_REMAPPED) {
+				c->m = set->members[e.member];
+				c->sector = spare_sector(set, c->m, e.slot);
+				if (spare_gone(c->m))
+					return false;
+			}
 		}
 	}
 	c->sectors = min_t(u64, c->nr << set->block_shift,
@@ -129,28 +132,23 @@ static blk_status_t read_part(struct remap_set *set, const struct chunk *c, unsi
 	return status;
 }
 
-/* The chunk was slow: which blocks are, if they are read by themselves? */
-static void find_slow(struct remap_set *set, const struct chunk *c, s64 chunk_us)
-{
-	unsigned int step = SLOW_BLOCKS << set->block_shift, at, nr;
-	sector_t first = c->block << set->block_shift;
-	s64 us = chunk_us;
-
-	for (at = 0; at < c->sectors; at += nr) {
-		nr = min(step, c->sectors - at);
-		if (nr < c->sectors && read_part(set, c, at, nr, &us))
-			continue;
-		if (us <= set->policy.slow_us)
-			continue;
-		le64_more(&set->scrub.now.slow, DIV_ROUND_UP(nr, set->block_sectors));
-		event_io(set, DMR_NL_EVENT_SLOW, c->m->index, false, BLK_STS_OK, first + at, nr,
-			 us);
-		if (READ_ONCE(set->stopping))
-			break;
-	}
-}
-
 enum found { FOUND_OUT, TRY_AGAIN, DEVICE_AWAY };
+
+/* Does a device that answered a read with an error answer another, far away? */
+static bool is_away(struct remap_set *set, struct remap_member *m)
+{
+	sector_t end = round_down(bdev_nr_sectors(m->bdev), set->block_sectors);
+	unsigned int i;
+
+	if (!m->index && READ_ONCE(set->breaker_open))
+		return true;
+	for (i = 0; i < 3; i++)
+		if (!io_run(m->bdev, REQ_OP_READ,
+			    round_down((end - set->block_sectors) / 2 * i, set->block_sectors),
+			    set->scrub.run, 0, set->block_sectors))
+			return false;
+	return true;
+}
 
 static enum found find_lost(struct remap_set *set, const struct chunk *c, blk_status_t status)
 {
@@ -159,16 +157,48 @@ static enum found find_lost(struct remap_set *set, const struct chunk *c, blk_st
 	};
 
 	stats_error(c->m, false, status);
-	if (status == BLK_STS_OFFLINE || status == BLK_STS_TRANSPORT ||
-	    status == BLK_STS_TIMEOUT || set->breaker_open)
-		return DEVICE_AWAY;
+	if (spare_gone(c->m)) {
+		le64_more(&set->scrub.now.skipped, c->nr);
+		return FOUND_OUT;
+	}
 	if (!status_is_evidence(set, status) || remap_request(set, &rq))
-		return TRY_AGAIN;
+		return is_away(set, c->m) ? DEVICE_AWAY : TRY_AGAIN;
 	if (rq.failed && set->breaker_open)
 		return DEVICE_AWAY;
 	le64_more(&set->scrub.now.lost, rq.lost);
 	le64_more(&set->scrub.now.skipped, rq.failed);
 	return FOUND_OUT;
+}
+
+/*
+ * The chunk was slow: which blocks are, if they are read by themselves? What can be
+ * read no longer is lost.
+ */
+static enum found find_slow(struct remap_set *set, const struct chunk *c, s64 chunk_us)
+{
+	unsigned int step = SLOW_BLOCKS << set->block_shift, at, nr;
+	enum found found = FOUND_OUT;
+	blk_status_t status;
+	s64 us = chunk_us;
+
+	for (at = 0; at < c->sectors && found == FOUND_OUT; at += nr) {
+		struct chunk part = *c;
+
+		nr = min(step, c->sectors - at);
+		part.block += at >> set->block_shift;
+		part.nr = DIV_ROUND_UP(nr, set->block_sectors);
+		status = nr < c->sectors ? read_part(set, c, at, nr, &us) : BLK_STS_OK;
+		if (status) {
+			found = find_lost(set, &part, status);
+		} else if (us > set->policy.slow_us) {
+			le64_more(&set->scrub.now.slow, part.nr);
+			event_io(set, DMR_NL_EVENT_SLOW, c->m->index, false, BLK_STS_OK,
+				 part.block << set->block_shift, nr, us);
+		}
+		if (READ_ONCE(set->stopping))
+			break;
+	}
+	return found;
 }
 
 /*
@@ -193,7 +223,7 @@ static unsigned int scrub_chunk(struct remap_set *set, bool *again)
 	if (status)
 		found = find_lost(set, &c, status);
 	else if (us > set->policy.slow_us)
-		find_slow(set, &c, us);
+		found = find_slow(set, &c, us);
 	if (found == DEVICE_AWAY || READ_ONCE(set->stopping) ||
 	    (found == TRY_AGAIN && ++sc->tries < MAX_TRIES)) {
 		*again = true;
@@ -349,7 +379,8 @@ int scrub_start(struct remap_set *set, u64 first, u64 count)
 
 	if (first >= end || (count && count > end - first))
 		return -ERANGE;
-	mutex_lock(&sc->lock);
+	if (mutex_lock_killable(&sc->lock))
+		return -EINTR;
 	before = sc->now;
 	if (scrub_state(sc) == DMR_NL_SCRUB_STATE_RUNNING ||
 	    scrub_state(sc) == DMR_NL_SCRUB_STATE_PAUSED)
@@ -374,7 +405,8 @@ int scrub_pause(struct remap_set *set)
 	struct remap_scrub *sc = &set->scrub;
 	int r = 0;
 
-	mutex_lock(&sc->lock);
+	if (mutex_lock_killable(&sc->lock))
+		return -EINTR;
 	if (scrub_state(sc) == DMR_NL_SCRUB_STATE_RUNNING) {
 		ends(set, DMR_NL_SCRUB_STATE_PAUSED);
 		r = save(set);
@@ -391,7 +423,8 @@ int scrub_resume(struct remap_set *set)
 	struct dmr_scrub before;
 	int r = 0;
 
-	mutex_lock(&sc->lock);
+	if (mutex_lock_killable(&sc->lock))
+		return -EINTR;
 	before = sc->now;
 	if (scrub_state(sc) == DMR_NL_SCRUB_STATE_PAUSED) {
 		r = run(set);
@@ -409,7 +442,8 @@ int scrub_cancel(struct remap_set *set)
 	struct remap_scrub *sc = &set->scrub;
 	int r = -ENOENT;
 
-	mutex_lock(&sc->lock);
+	if (mutex_lock_killable(&sc->lock))
+		return -EINTR;
 	if (scrub_state(sc) == DMR_NL_SCRUB_STATE_RUNNING ||
 	    scrub_state(sc) == DMR_NL_SCRUB_STATE_PAUSED) {
 		ends(set, DMR_NL_SCRUB_STATE_IDLE);

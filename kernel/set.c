@@ -244,6 +244,7 @@ static struct remap_set *set_alloc(struct dm_target *ti, struct remap_target *rt
 	INIT_DELAYED_WORK(&set->breaker_work, health_work);
 	INIT_DELAYED_WORK(&set->policy_work, policy_expires);
 	mutex_init(&set->change_lock);
+	spin_lock_init(&set->policy.lock);
 	scrub_init(set);
 	init_waitqueue_head(&set->slot_wait);
 	set->block_buf = kzalloc(size, GFP_NOIO);
@@ -322,15 +323,16 @@ int set_activate(struct dm_target *ti, struct remap_target *rt)
 		return r;
 	}
 	set_dm_name(set, set->dm_name);
-	event_edge(set, DMR_NL_EVENT_ACTIVATED, -1);
-	event_policy(set, DMR_NL_REASON_LOADED);
-	policy_arm(set);
-	spare_edges(set);
 	scrub_load(set);
 	down_write(&rt->lock);
 	rt->set = set;
 	up_write(&rt->lock);
 	sets_changed(false);
+	/* Who hears of it finds it. */
+	event_edge(set, DMR_NL_EVENT_ACTIVATED, -1);
+	event_policy(set, DMR_NL_REASON_LOADED);
+	policy_arm(set);
+	spare_edges(set);
 	return 0;
 }
 

@@ -23,6 +23,14 @@ static bool better(const struct remap_member *a, const struct remap_member *b)
 	return a->free > b->free;
 }
 
+static void take_slot(struct remap_member *m, u32 slot)
+{
+	__set_bit(slot, m->slots);
+	m->next_slot = slot + 1;
+	m->free--;
+	m->used++;
+}
+
 bool spare_alloc(struct remap_set *set, struct remap_member **found, u32 *slot)
 {
 	struct remap_member *best = NULL;
@@ -47,13 +55,19 @@ bool spare_alloc(struct remap_set *set, struct remap_member **found, u32 *slot)
 		n = find_first_zero_bit(best->slots, best->nr_slots);
 	if (WARN_ON_ONCE(n >= best->nr_slots))
 		return false;
-	__set_bit(n, best->slots);
-	best->next_slot = n + 1;
-	best->free--;
-	best->used++;
+	take_slot(best, n);
 	*found = best;
 	*slot = n;
 	return true;
+}
+
+unsigned int spare_extend(struct remap_member *m, u32 slot, unsigned int max)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < max && slot + nr < m->nr_slots && !test_bit(slot + nr, m->slots); nr++)
+		take_slot(m, slot + nr);
+	return nr;
 }
 
 void spare_free(struct remap_set *set, struct remap_member *m, u32 slot)
@@ -109,6 +123,7 @@ void member_out(struct remap_set *set, struct remap_member *m, const char *why)
 	on_disk->out_session = cpu_to_le64(set->store.session);
 	store_mark_first(set, 0);
 	set->event = true;
+	sets_changed(false);
 	event_edge(set, DMR_NL_EVENT_SPARE_FAILED, m->index);
 	DMERR("%s: %s %u (%pg) is out of the set: %s", set->name,
 	      m->index ? "spare" : "metadata of data device", m->index, m->bdev, why);

@@ -45,6 +45,20 @@ void stats_error(struct remap_member *m, bool write, blk_status_t status)
 	atomic64_inc(&m->errors[write][status_class(status)]);
 }
 
+void stats_failed(struct remap_set *set, struct remap_member *m, const struct remap_bio *pb,
+		  blk_opf_t opf, blk_status_t status, u64 us)
+{
+	bool write = op_is_write(opf);
+
+	if (status == BLK_STS_AGAIN)
+		return;
+	stats_error(m, write, status);
+	if (status != BLK_STS_NOTSUPP && !(opf & REQ_RAHEAD))
+		event_io(set, write ? DMR_NL_EVENT_WRITE_ERROR : DMR_NL_EVENT_READ_ERROR,
+			 m->index, write, status, pb->iter.bi_sector,
+			 pb->iter.bi_size >> SECTOR_SHIFT, us);
+}
+
 void stats_sum(struct remap_set *set, struct remap_sum *sum)
 {
 	unsigned int way, path;

@@ -58,8 +58,8 @@ static void status_info(struct remap_set *set, char *result, unsigned int maxlen
 		if (!is_member(m))
 			continue;
 		strscpy(dev, "-", sizeof(dev));
-		if (m->bdev)
-			format_dev_t(dev, m->bdev->bd_dev);
+		if (member_dev(m))
+			format_dev_t(dev, member_dev(m));
 		DMEMIT(" %u %s %s %u/%u/%u", i, dev, member_state_name(m), m->used, m->bad,
 		       m->nr_slots);
 	}
@@ -79,8 +79,11 @@ static void status_table(struct remap_target *rt, char *result, unsigned int max
 	unsigned int sz = 0, i;
 
 	DMEMIT("%s", rt->data->name);
-	for (i = 0; i < rt->nr_spares; i++)
+	/* Pairs with set_add_device(), and set_remove_device() waits for it. */
+	rcu_read_lock();
+	for (i = 0; i < smp_load_acquire(&rt->nr_spares); i++)
 		DMEMIT(" %s", rt->spares[i]->name);
+	rcu_read_unlock();
 	if (!feature_words(rt))
 		return;
 	DMEMIT(" %u", feature_words(rt));
@@ -101,8 +104,10 @@ static void status_ima(struct dm_target *ti, char *result, unsigned int maxlen)
 
 	DMEMIT_TARGET_NAME_VERSION(ti->type);
 	DMEMIT(",data_device=%s,data_offset=%llu", rt->data->name, (u64)rt->data_offset);
-	for (i = 0; i < rt->nr_spares; i++)
+	rcu_read_lock();
+	for (i = 0; i < smp_load_acquire(&rt->nr_spares); i++)
 		DMEMIT(",spare_device_%u=%s", i, rt->spares[i]->name);
+	rcu_read_unlock();
 	if (rt->internal)
 		DMEMIT(",internal_spare=%llu", (u64)rt->internal_start);
 	if (rt->has_uuid)

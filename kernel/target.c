@@ -418,6 +418,7 @@ static int remap_map(struct dm_target *ti, struct bio *bio)
 	pb->done = false;
 	pb->flush = false;
 	pb->counted = false;
+	pb->told = false;
 	pb->member = 0;
 	pb->start = jiffies;
 	sample = READ_ONCE(set->policy.sample);
@@ -483,13 +484,8 @@ static void measure(struct remap_set *set, const struct remap_bio *pb, blk_opf_t
 		stats_latency(m, write, ktime_get_ns() - pb->start_ns);
 	if (took > set->policy.slow_jiffies)
 		event_io(set, DMR_NL_EVENT_SLOW, pb->member, write, BLK_STS_OK, sector, nr, us);
-	/* Nobody's fault. */
-	if (likely(!status) || status == BLK_STS_AGAIN)
-		return;
-	stats_error(m, write, status);
-	if (status != BLK_STS_NOTSUPP && !(opf & REQ_RAHEAD))
-		event_io(set, write ? DMR_NL_EVENT_WRITE_ERROR : DMR_NL_EVENT_READ_ERROR,
-			 pb->member, write, status, sector, nr, us);
+	if (unlikely(status))
+		stats_failed(set, m, pb, opf, status, us);
 }
 
 static int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
@@ -532,6 +528,7 @@ static int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *err
 			return DM_ENDIO_DONE;
 		}
 		remap_count(set, op == REQ_OP_READ ? C_READ_ERRORS : C_WRITE_ERRORS, 1);
+		pb->told = true;
 	}
 	bio->bi_iter = pb->iter;
 	bio->bi_status = BLK_STS_OK;
