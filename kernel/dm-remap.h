@@ -798,6 +798,7 @@ struct remap_target {
 	sector_t data_offset;
 	unsigned int nr_spares;
 	struct dm_dev *spares[DMR_MAX_MEMBERS - 1];
+	DECLARE_BITMAP(left, DMR_MAX_MEMBERS);	/* of them, since the table was loaded */
 	bool internal;
 	sector_t internal_start;
 	bool degraded;

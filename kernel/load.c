@@ -28,6 +28,7 @@ struct found {
 	u32 index;			/* member that the frames say they lie on */
 	u64 newest, newest_session;
 	bool used;
+	bool left;			/* the set, while this table was in use */
 };
 
 struct load {
@@ -479,11 +480,11 @@ static int match_member(struct load *l, unsigned int i)
 	if (state == DMR_MEMBER_NONE)
 		return 0;
 	if (state == DMR_MEMBER_REMOVED) {
-		/* As when it left while this table was in use. Nothing lives on it. */
-		if (f)
-			DMWARN("%s: %pg has left the set; the table need not name it", set->name,
-			       f->bdev);
-		return 0;
+		/* One that left while this table was in use is no intruder. */
+		if (!f || f->left)
+			return 0;
+		refuse(set, "%pg was removed from the set; add it anew as a spare", f->bdev);
+		return -EUCLEAN;
 	}
 	m = member_alloc(set, i);
 	if (!m)
@@ -720,8 +721,11 @@ int set_load(struct remap_set *set, struct remap_target *rt)
 		return -ENOMEM;
 	l->set = set;
 	r = add_device(l, rt->data->bdev, 0, DMR_ROLE_DATA);
-	for (i = 0; i < rt->nr_spares && !r; i++)
+	for (i = 0; i < rt->nr_spares && !r; i++) {
 		r = add_device(l, rt->spares[i]->bdev, 0, DMR_ROLE_SPARE);
+		if (!r)
+			l->found[l->nr - 1].left = test_bit(i, rt->left);
+	}
 	if (!r && rt->internal)
 		r = add_device(l, rt->data->bdev, rt->internal_start, DMR_ROLE_SPARE);
 	if (!r)

@@ -489,6 +489,16 @@ static int evacuate_block(struct remap_set *set, struct remap_request *rq, u64 b
 	return 0;
 }
 
+/* The table names the spare until another is loaded, and may be resumed as it is. */
+static void mark_left(struct remap_set *set, const struct remap_member *m, bool left)
+{
+	unsigned int i;
+
+	for (i = 0; i < set->rt->nr_spares; i++)
+		if (set->rt->spares[i]->bdev == m->bdev)
+			assign_bit(i, set->rt->left, left);
+}
+
 /* Nothing lives on the spare any more: it is no member from this commit on. */
 static void member_leaves(struct remap_set *set, struct remap_member *m)
 {
@@ -496,6 +506,7 @@ static void member_leaves(struct remap_set *set, struct remap_member *m)
 	store_mark(set, 0);
 	m->state = MEMBER_OUT;
 	m->metadata = false;
+	mark_left(set, m, true);
 	sets_changed(false);
 }
 
@@ -506,6 +517,7 @@ static void member_stays(struct remap_set *set, struct remap_member *m,
 		cpu_to_le32(state == MEMBER_ACTIVE ? DMR_MEMBER_ACTIVE : DMR_MEMBER_OUT);
 	m->state = state;
 	m->metadata = metadata;
+	mark_left(set, m, false);
 }
 
 /* Without any spare a set can not be started. */

@@ -240,8 +240,12 @@ static int remap_iterate_devices(struct dm_target *ti, iterate_devices_callout_f
 	unsigned int i;
 	int r = fn(ti, rt->data, rt->data_offset, ti->len, data);
 
-	for (i = 0; i < rt->nr_spares && !r; i++)
-		r = fn(ti, rt->spares[i], 0, bdev_nr_sectors(rt->spares[i]->bdev), data);
+	for (i = 0; i < smp_load_acquire(&rt->nr_spares) && !r; i++) {
+		struct dm_dev *dev = READ_ONCE(rt->spares[i]);
+
+		if (dev)
+			r = fn(ti, dev, 0, bdev_nr_sectors(dev->bdev), data);
+	}
 	if (!r && rt->internal)
 		r = fn(ti, rt->data, rt->internal_start,
 		       bdev_nr_sectors(rt->data->bdev) - rt->internal_start, data);

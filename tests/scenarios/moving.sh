@@ -213,6 +213,11 @@ test_policy_lifetime() {
 		"*unreadable fail*retries 0*slow-ms 700*lifetime 0*"
 	restart set
 	check_like "for good" "$(message set policy)" "*unreadable fail*retries 0*slow-ms 700*lifetime 0*"
+	message set policy retries 3 lifetime 4 >/dev/null
+	sleep 2.5
+	restart set
+	sleep 2.5
+	check_like "a restart makes no lifetime longer" "$(message set policy)" "*retries 0*lifetime 0*"
 	check_fails "a value out of range is refused" message set policy sample 65537
 	check_fails "one of two is refused" message set policy heal spare retries 11
 	check_like "with both" "$(message set policy)" "heal in-place *"

@@ -239,7 +239,15 @@ def do_policy():
                   {**SET, 'policy': {'breaker-streak': 4097}}, [errno.ERANGE, errno.EINVAL],
                   '.policy.breaker-streak')
     check_refused(nl, 'a policy has to be given', 'policy-set', SET, [errno.EINVAL], 'policy')
+    check_refused(nl, 'version 0 is refused', 'policy-set',
+                  {**SET, 'policy': {'version': 0}}, [errno.ESTALE], '.policy.version')
+    check_refused(nl, 'nor can one be the last of all', 'policy-set',
+                  {**SET, 'policy': {'version': 2 ** 64 - 1}}, [errno.ERANGE], '.policy.version')
     check_is('nothing of what was refused came into force', policy(nl), answer)
+    for ms in (101, 250, 333):
+        answer = policy_set(nl, **{'breaker-ms': ms})
+        check_is(f'{ms} ms are read back as they were set',
+                 [answer['breaker-ms'], policy(nl)['breaker-ms']], [ms, ms])
     run('bash', '-c', 'table=$(dmsetup table set); dmsetup remove --retry set; '
         'dmsetup create set --table "$table"')
     check_is('a policy survives a restart, with its version', policy(nl), answer)
@@ -261,6 +269,12 @@ def do_policy_expires():
     check_has('another policy in time keeps it', policy(nl), {'unreadable': 'retry', 'retries': 3})
 
 
+def errors_of(nl, member):
+    """All that a member has failed."""
+    return sum(e['ios'] for stats in nl.dump('stats-get', SET) if stats['spare'] == member
+               for e in stats.get('errors', []))
+
+
 def do_policy_works():
     """What was set is done."""
     nl, disk = Family(), data_disk()
@@ -278,6 +292,10 @@ def do_policy_works():
     policy_set(nl, ioerr='probe', unreadable='retry')
     set_io(160)
     check('one that is probed is', 20 in map_of(), map_of())
+    before = errors_of(nl, 0)
+    for _ in range(3):
+        set_io(160)
+    check_is('what a retry finds bad again is counted', errors_of(nl, 0) - before, 3)
     disk.good(160, 1)
     check_is('a retry of what is lost reads it', set_io(160), 0)
     check('and it is believed again', 20 not in map_of(), map_of())
@@ -517,6 +535,10 @@ def do_spare_retire():
              ['0-1599:1'])
     number, ack = nl.refused('spare-retire', {**SET, 'spare': 1})
     check('it can not leave twice', number and ack.get('msg'), number, ack)
+    check_is('the table that names it is suspended and resumed', run(
+        'bash', '-c', 'dmsetup suspend set && dmsetup resume set && echo good').strip(), 'good')
+    check_is('R1: all is read', sectors_tool('show', '/dev/mapper/set', 0, 1600, '--size', 8),
+             ['0-1599:1'])
 
 
 def do_spare_rejoin(disk):
