@@ -304,8 +304,14 @@ static int move_fn(struct worker *worker, void *arg, struct dmremap_error *err)
 		if (count)
 			r = dmremap_nl_relocate(nl, m->uuid, m->danger.first, count,
 						m->danger.slow_only, &m->result, err);
-		if (!r)
+		/* Out of time: the blocks were dealt with in their order. */
+		if (r == -ETIME)
+			m->done = m->result.relocated + m->result.lost + m->result.unchanged +
+				  m->result.failed;
+		else if (!r)
 			m->done = count;
+		if (m->done)
+			r = 0;
 	}
 	if (r == -ENOENT)
 		worker_nl_drop(worker);
@@ -329,7 +335,7 @@ static void put_back(struct set_rules *r, const struct move *m)
 static bool worth_another_try(int error)
 {
 	return error == -EAGAIN || error == -EINTR || error == -EBUSY || error == -ENOMEM ||
-	       error == -ENOENT || error == -ENOBUFS;
+	       error == -ENOENT || error == -ENOBUFS || error == -ETIME;
 }
 
 static void move_done(struct daemon *daemon, void *arg, int error,

@@ -482,10 +482,12 @@ struct remap_policy {
 void policy_arm(struct remap_set *set);
 /* As it is kept; all of one version. Process context. */
 void policy_copy(struct remap_set *set, struct dmr_policy *disk);
+
 static inline u32 policy_value(__le32 value, u32 standard)
 {
 	return value ? le32_to_cpu(value) : standard;
 }
+
 /* From what is on disk, which is valid. */
 void policy_take(struct remap_set *set, const struct dmr_policy *disk);
 /*

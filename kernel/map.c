@@ -381,6 +381,7 @@ void map_changes_done(struct remap_set *set)
 		/* Before any is seen at its end: who read it held has counted that. */
 		WRITE_ONCE(map->version, map->version + 1);
 		sets_changed(true);
+		/* Before the entries: a dump looks at the version last. */
 		smp_wmb();
 	}
 	for (i = 0; i < map->nr_changes; i++) {

@@ -74,14 +74,21 @@ static unsigned int feature_words(const struct remap_target *rt)
 	return 2 * !!rt->data_offset + 2 * rt->internal + 2 * rt->has_uuid + rt->degraded;
 }
 
+/* Spares that are there for as long as RCU is held. */
+static unsigned int spares_now(const struct remap_target *rt)
+{
+	/* Pairs with set_add_device(), and set_remove_device() waits for who sees it. */
+	return smp_load_acquire(&rt->nr_spares);
+}
+
 static void status_table(struct remap_target *rt, char *result, unsigned int maxlen)
 {
-	unsigned int sz = 0, i;
+	unsigned int sz = 0, i, nr;
 
 	DMEMIT("%s", rt->data->name);
-	/* Pairs with set_add_device(), and set_remove_device() waits for it. */
 	rcu_read_lock();
-	for (i = 0; i < smp_load_acquire(&rt->nr_spares); i++)
+	nr = spares_now(rt);
+	for (i = 0; i < nr; i++)
 		DMEMIT(" %s", rt->spares[i]->name);
 	rcu_read_unlock();
 	if (!feature_words(rt))
@@ -100,12 +107,13 @@ static void status_table(struct remap_target *rt, char *result, unsigned int max
 static void status_ima(struct dm_target *ti, char *result, unsigned int maxlen)
 {
 	struct remap_target *rt = ti->private;
-	unsigned int sz = 0, i;
+	unsigned int sz = 0, i, nr;
 
 	DMEMIT_TARGET_NAME_VERSION(ti->type);
 	DMEMIT(",data_device=%s,data_offset=%llu", rt->data->name, (u64)rt->data_offset);
 	rcu_read_lock();
-	for (i = 0; i < smp_load_acquire(&rt->nr_spares); i++)
+	nr = spares_now(rt);
+	for (i = 0; i < nr; i++)
 		DMEMIT(",spare_device_%u=%s", i, rt->spares[i]->name);
 	rcu_read_unlock();
 	if (rt->internal)

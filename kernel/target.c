@@ -237,10 +237,12 @@ static int remap_iterate_devices(struct dm_target *ti, iterate_devices_callout_f
 				 void *data)
 {
 	struct remap_target *rt = ti->private;
-	unsigned int i;
+	unsigned int i, nr;
 	int r = fn(ti, rt->data, rt->data_offset, ti->len, data);
 
-	for (i = 0; i < smp_load_acquire(&rt->nr_spares) && !r; i++) {
+	/* Pairs with set_add_device(); one that could not join is gone again. */
+	nr = smp_load_acquire(&rt->nr_spares);
+	for (i = 0; i < nr && !r; i++) {
 		struct dm_dev *dev = READ_ONCE(rt->spares[i]);
 
 		if (dev)

@@ -31,6 +31,7 @@ static struct {
 	bool slow[100000], gone[100000];
 	int error;		/* of the next relocate */
 	unsigned int calls;
+	uint64_t in_time;	/* blocks of one relocate before its time is over; 0: all */
 	uint64_t first, count;	/* of the last */
 	bool slow_only;
 } module;
@@ -59,6 +60,8 @@ int dmremap_nl_relocate(struct dmremap_nl *nl, const char *name, uint64_t first,
 		return module.error;
 	}
 	for (b = first; b < first + count; b++) {
+		if (module.in_time && b == first + module.in_time)
+			return -ETIME;
 		if (module.gone[b] || (slow_only && !module.slow[b])) {
 			result->unchanged++;
 			continue;
@@ -265,6 +268,17 @@ static void portions(void **unused)
 	assert_true(module.calls >= 8);
 }
 
+/* On a disk that is slow to fail a portion takes longer than one request may. */
+static void out_of_time(void **unused)
+{
+	module.in_time = 5;
+	memset(module.slow + 20000, true, 200);
+	told(DMR_NL_EVENT_SLOW, 20050, 3);
+	run();
+	assert_int_equal(module.moved, 200);
+	assert_int_equal(alerts[ALERT_MOVE_FAILED], 0);
+}
+
 static void budget(void **unused)
 {
 	unsigned int i;
@@ -459,9 +473,9 @@ static void another_session(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(moves), TEST(portions), TEST(budget), TEST(killed), TEST(healthy),
-		TEST(reserve), TEST(stale), TEST(switched_off), TEST(cannot), TEST(fails),
-		TEST(another_session),
+		TEST(moves), TEST(portions), TEST(out_of_time), TEST(budget), TEST(killed),
+		TEST(healthy), TEST(reserve), TEST(stale), TEST(switched_off), TEST(cannot),
+		TEST(fails), TEST(another_session),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
