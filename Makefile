@@ -9,7 +9,7 @@ BUILD := build
 PREFIX ?= /usr
 Q := @
 
-.PHONY: all module user netlink demo check bench install install-dkms clean help
+.PHONY: all module user netlink demo check check-kernels bench install install-dkms clean help
 all: module user
 
 include lib/lib.mk
@@ -39,6 +39,8 @@ demo:
 	$(Q)tests/demo/run
 check:
 	$(Q)tests/check
+check-kernels:
+	$(Q)tests/kernels
 bench:
 	$(Q)tests/bench/metadata
 
@@ -57,6 +59,7 @@ help:
 	@echo 'make netlink          headers and tables from include/dm-remap.yaml'
 	@echo 'make demo             show what it does, in a virtual machine'
 	@echo 'make check            all tests'
+	@echo 'make check-kernels    the same scenarios on every supported kernel'
 	@echo 'make bench            figures, one JSON object a line'
 	@echo 'make install          programs, library, manual pages, units, udev rules'
 	@echo 'make install-dkms     the module, for all kernels of this machine'
