@@ -20,6 +20,7 @@ UNIT_CFLAGS := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O1 -g $(LIB_WARN
 UNIT_ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer
 UNIT_WRAP := -Wl,--wrap=dmri_dev_write,--wrap=dmri_dev_zero,--wrap=dmri_dm_message \
+	-Wl,--wrap=dmri_dev_read,--wrap=dmri_dev_open,--wrap=dmri_known_match \
 	-Wl,--wrap=dmri_dm_resolve,--wrap=dmri_dm_status,--wrap=dmri_dm_table \
 	-Wl,--wrap=genl_connect,--wrap=nl_send_auto,--wrap=nl_recv \
 	-Wl,--wrap=nl_socket_add_membership,--wrap=nl_socket_set_nonblocking
