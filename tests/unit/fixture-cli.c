@@ -93,16 +93,12 @@ int fx_run(const char *name, ...)
 
 void assert_contains(const char *text, const char *part)
 {
-	if (!strstr(text, part)) {
-		print_error("\"%s\" is not in \"%s\"\n", part, text);
-		_fail(__FILE__, __LINE__);
-	}
+	if (!strstr(text, part))
+		fail_msg("\"%s\" is not in \"%s\"", part, text);
 }
 
 void assert_lacks(const char *text, const char *part)
 {
-	if (strstr(text, part)) {
-		print_error("\"%s\" is in \"%s\"\n", part, text);
-		_fail(__FILE__, __LINE__);
-	}
+	if (strstr(text, part))
+		fail_msg("\"%s\" is in \"%s\"", part, text);
 }

@@ -17,6 +17,8 @@
 
 /* cmocka's, which goes without arguments; the program has its own. */
 #undef fail
+#undef fail_msg
+#define fail_msg(...) (print_error(__VA_ARGS__), print_error("\n"), _fail(__FILE__, __LINE__))
 
 #include "cli.h"
 #include "dm-remap.h"
