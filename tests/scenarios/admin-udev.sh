@@ -273,6 +273,8 @@ test_hotplug() {
 	check_is "which is no failure" "$(systemctl --failed --plain --no-legend)" ""
 	check "the journal says why" grep -q "is not started: .*missing" \
 		<(journal --unit 'dm-remap-start@*' --output cat)
+	check_is "which is no warning" \
+		"$(journal --unit 'dm-remap-start@*' --priority warning --output cat)" ""
 	plug
 	check "the member came: started" wait_until 20 is_up
 	check "R1: with its content" cmp -n 262144 "$TMP/data" $DEV
@@ -284,6 +286,25 @@ test_hotplug() {
 	need dmremapctl destroy set --force
 	settle
 	check_is "nothing failed" "$(systemctl --failed --plain --no-legend)" ""
+}
+
+# What no disk that comes will mend is told as a warning.
+test_refusal_is_a_warning() {
+	begin
+	need dmremapctl create set --data $a --spare $c
+	need dd if=$c of="$TMP/old" bs=1M iflag=direct status=none
+	need dmremapctl stop set
+	settle
+	need dd if="$TMP/old" of=$c bs=1M oflag=direct conv=fsync status=none
+	need udevadm trigger --action=add $a
+	settle
+	check_fails "R7: metadata that do not fit together: not started" runs
+	check "the journal warns" grep -q "Set set is not started: " \
+		<(journal --unit 'dm-remap-start@*' --priority warning --output cat)
+	check "with what to do" grep -q "dmremapctl " \
+		<(journal --unit 'dm-remap-start@*' --priority warning --output cat)
+	check_is "which is no failure" "$(systemctl --failed --plain --no-legend)" ""
+	wipefs -qa $a $c
 }
 
 test_created_is_left_alone() {
