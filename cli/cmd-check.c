@@ -53,6 +53,15 @@ static const struct view set_view = {
 	.key = "sets", .style = VIEW_JSON, .fields = set_fields,
 };
 
+#define TEXT_MAX 2048	/* what a person is shown; performance data is whole */
+
+/* Grows as it is written. */
+struct text {
+	FILE *file;
+	char *text;
+	size_t size;
+};
+
 struct check {
 	bool thresholds;
 	uint64_t warning, critical;	/* percent of free spare blocks */
@@ -60,19 +69,10 @@ struct check {
 	struct group *sets;
 	int worst;
 	unsigned int nr, nr_bad;
-	char text[2048], performance[8192];
+	unsigned int nr_left_out;	/* of those, not in the text */
+	struct text text, performance;
 	char ok_text[DMREMAP_TEXT_SIZE];
 };
-
-static PRINTF(3, 4) void append(char *buf, size_t size, const char *fmt, ...)
-{
-	size_t used = strlen(buf);
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(buf + used, size - used, fmt, args);
-	va_end(args);
-}
 
 static void worsen(struct check *c, int state)
 {
@@ -80,9 +80,36 @@ static void worsen(struct check *c, int state)
 		c->worst = state;
 }
 
+static void text_open(struct text *t)
+{
+	t->file = open_memstream(&t->text, &t->size);
+	if (!t->file)
+		abort();
+}
+
+/* What was written so far. */
+static const char *text_get(struct text *t)
+{
+	if (fflush(t->file))
+		abort();
+	return t->text;
+}
+
+static void text_close(struct text *t)
+{
+	fclose(t->file);
+	free(t->text);
+}
+
+/* @name: or NULL. Of many sets the first are told; --json has all. */
 static void add_text(struct check *c, const char *name, const char *reason)
 {
-	append(c->text, sizeof(c->text), "%s%s: %s", c->text[0] ? " " : "", name, reason);
+	text_get(&c->text);
+	if (c->text.size && c->text.size + strlen(reason) + DMREMAP_NAME_SIZE > TEXT_MAX)
+		c->nr_left_out++;
+	else
+		fprintf(c->text.file, "%s%s%s%s", c->text.size ? " " : "", name ? name : "",
+			name ? ": " : "", reason);
 }
 
 /* --- Performance data ------------------------------------------------------------- */
@@ -91,12 +118,9 @@ static void add_text(struct check *c, const char *name, const char *reason)
 static PRINTF(4, 5) void perform(struct check *c, const char *set, const char *label,
 				 const char *fmt, ...)
 {
-	char value[128], name[DMREMAP_NAME_SIZE] = "";
+	char name[DMREMAP_NAME_SIZE] = "";
 	va_list args;
 
-	va_start(args, fmt);
-	vsnprintf(value, sizeof(value), fmt, args);
-	va_end(args);
 	if (c->prefix) {
 		strncpy(name, set, sizeof(name) - 1);
 		/* No label may hold these. */
@@ -104,8 +128,10 @@ static PRINTF(4, 5) void perform(struct check *c, const char *set, const char *l
 			if (*p == '=' || *p == '\'')
 				*p = '_';
 	}
-	append(c->performance, sizeof(c->performance), " '%s%s%s'=%s", name,
-	       c->prefix ? "." : "", label, value);
+	fprintf(c->performance.file, " '%s%s%s'=", name, c->prefix ? "." : "", label);
+	va_start(args, fmt);
+	vfprintf(c->performance.file, fmt, args);
+	va_end(args);
 }
 
 static void perform_set(struct check *c, const struct dmremap_status *s, unsigned int unused)
@@ -166,48 +192,44 @@ static void unknown(struct check *c, const char *name, const char *why)
 {
 	worsen(c, CHECK_UNKNOWN);
 	c->nr_bad++;
-	if (name && strncmp(why, name, strlen(name)))
-		add_text(c, name, why);
-	else
-		append(c->text, sizeof(c->text), "%s%s", c->text[0] ? " " : "", why);
+	add_text(c, name && strncmp(why, name, strlen(name)) ? name : NULL, why);
 }
 
 static void check_active(struct check *c, const struct dmremap_status *s)
 {
 	unsigned int unused = s->slots ? percent(s->slots - (s->used < s->slots ? s->used :
 							     s->slots), s->slots) : 0;
-	char reasons[1536] = "", room[128];
+	/* Whoever gives thresholds decides what is low. */
+	bool low = s->mode != DMREMAP_MODE_INACTIVE && s->slots && c->thresholds &&
+		   unused < c->warning;
+	int state = CHECK_OK, of;
+	struct text reasons;
 	struct assessment a;
 	struct record *r;
-	int state = CHECK_OK, of;
 
+	text_open(&reasons);
 	assess_active(s, &a);
 	for (int i = 0; i < a.nr; i++) {
-		/* Whoever gives thresholds decides what is low. */
 		if (c->thresholds && !strcmp(a.findings[i].state, "low"))
 			continue;
 		of = state_of(a.findings[i].health);
-		if (of == CHECK_OK && a.nr > 1)
+		if (of == CHECK_OK && (a.nr > 1 || low))
 			continue;
 		if (ranks[of] > ranks[state])
 			state = of;
-		append(reasons, sizeof(reasons), "%s%s", reasons[0] ? " " : "",
-		       a.findings[i].reason);
+		fprintf(reasons.file, "%s%s", *text_get(&reasons) ? " " : "",
+			a.findings[i].reason);
 	}
-	if (s->mode != DMREMAP_MODE_INACTIVE && s->slots && c->thresholds &&
-	    unused < c->warning) {
+	if (low) {
 		of = unused < c->critical ? CHECK_CRITICAL : CHECK_WARNING;
-		if (state == CHECK_OK)
-			reasons[0] = '\0';
 		if (ranks[of] > ranks[state])
 			state = of;
-		snprintf(room, sizeof(room), "%s%u %% of the spare blocks are free.",
-			 reasons[0] ? " " : "", unused);
-		append(reasons, sizeof(reasons), "%s", room);
 	}
-	if (!reasons[0])
-		snprintf(reasons, sizeof(reasons), "%u %% of the spare blocks are free.", unused);
-	r = describe(c, s->name, s->uuid, state, reasons);
+	if (low || !*text_get(&reasons))
+		fprintf(reasons.file, "%s%u %% of the spare blocks are free.",
+			*text_get(&reasons) ? " " : "", unused);
+	r = describe(c, s->name, s->uuid, state, text_get(&reasons));
+	text_close(&reasons);
 	if (s->mode == DMREMAP_MODE_INACTIVE)
 		return;
 	set_number(r, "free_percent", unused);
@@ -316,27 +338,33 @@ static int option_percent(const struct invocation *inv, const char *name, uint64
 
 static void print_check(struct invocation *inv, struct check *c)
 {
+	const char *performance = text_get(&c->performance);
 	struct record *r;
+	char *text;
 
 	if (c->nr == 1 && !c->nr_bad)
-		snprintf(c->text, sizeof(c->text), "%s", c->ok_text);
+		fputs(c->ok_text, c->text.file);
 	else if (!c->nr_bad)
-		snprintf(c->text, sizeof(c->text), "%u sets are in order.", c->nr);
+		fprintf(c->text.file, "%u sets are in order.", c->nr);
+	if (c->nr_left_out)
+		fprintf(c->text.file, " And %u more.", c->nr_left_out);
+	text_get(&c->text);
+	text = c->text.text;
 	/* A bar would begin the performance data. */
-	for (char *p = c->text; *p; p++)
+	for (char *p = text; *p; p++)
 		if (*p == '|' || *p == '\n')
 			*p = '/';
-	make_printable(c->text);
+	make_printable(text);
 	if (inv->json) {
 		r = output_one(inv->out, &check_view);
 		set_string(r, "state", state_names[c->worst]);
-		set_string(r, "text", c->text);
-		set_string(r, "performance", c->performance[0] ? c->performance + 1 : "");
+		set_string(r, "text", text);
+		set_string(r, "performance", *performance ? performance + 1 : "");
 		return;
 	}
 	inv->printed = true;
-	printf("DMREMAP %s - %s%s%s\n", state_words[c->worst], c->text,
-	       c->performance[0] ? " |" : "", c->performance);
+	printf("DMREMAP %s - %s%s%s\n", state_words[c->worst], text,
+	       *performance ? " |" : "", performance);
 }
 
 int cmd_check(struct invocation *inv)
@@ -348,6 +376,8 @@ int cmd_check(struct invocation *inv)
 
 	if (!c || !s)
 		abort();
+	text_open(&c->text);
+	text_open(&c->performance);
 	err = option_percent(inv, "warning", &c->warning, &warning);
 	if (!err)
 		err = option_percent(inv, "critical", &c->critical, &critical);
@@ -369,6 +399,8 @@ int cmd_check(struct invocation *inv)
 	} else {
 		err = plugin_usage(inv);
 	}
+	text_close(&c->text);
+	text_close(&c->performance);
 	free(s);
 	free(c);
 	return err;

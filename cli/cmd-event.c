@@ -52,25 +52,37 @@ int wanted_events(const struct invocation *inv, struct dmremap_history_query *qu
 	return DONE;
 }
 
-int open_history(const struct invocation *inv, struct dmremap_history **history)
+#define PUT_ASIDE "When dmremapd starts it puts a damaged history aside and begins a new one."
+
+int open_history(const struct invocation *inv, struct dmremap_history **history,
+		 struct dmremap_error *error)
 {
-	struct dmremap_error error = {};
-	int err = dmremap_history_open(option_text(inv, "history"), history, &error);
+	int err = dmremap_history_open(option_text(inv, "history"), history, error);
 
 	if (err >= 0)
-		return DONE;
+		return 0;
 	*history = NULL;
 	if (err == -ENOENT && !option_given(inv, "history")) {
-		warn("%s", error.text);
+		warn("%s", error->text);
 		advise("Events are kept while the daemon runs: systemctl enable --now dmremapd");
-		return DONE;
+		return 0;
 	}
-	if (err == -EUCLEAN) {
-		fail("%s", error.text);
-		advise("When dmremapd starts it puts a damaged history aside and begins a new one.");
-		return FAILED;
-	}
-	return fail_lib(inv, err, &error);
+	return err;
+}
+
+int fail_history(const struct invocation *inv, int err, const struct dmremap_error *error)
+{
+	if (err != -EUCLEAN)
+		return fail_lib(inv, err, error);
+	fail("%s", error->text);
+	advise(PUT_ASIDE);
+	return FAILED;
+}
+
+void warn_history(const struct dmremap_error *error)
+{
+	warn("%s", error->text);
+	advise(PUT_ASIDE);
 }
 
 static int option_time(const struct invocation *inv, const char *name, uint64_t *ns)
@@ -104,6 +116,7 @@ int cmd_event_list(struct invocation *inv)
 	struct dmremap_history_query query = {};
 	struct dmremap_history *history = NULL;
 	struct dmremap_error error = {};
+	struct group *g;
 	int err;
 
 	err = wanted_events(inv, &query);
@@ -115,14 +128,15 @@ int cmd_event_list(struct invocation *inv)
 		err = option_number(inv, "last", 1, INT64_MAX, &query.last);
 	if (!err && query.until && query.since > query.until)
 		err = wrong_usage("event list: --since is later than --until");
-	if (!err)
-		err = open_history(inv, &history);
 	if (err)
 		return err;
+	g = output_group(inv->out, &event_view);
+	err = open_history(inv, &history, &error);
+	if (err < 0)
+		return fail_history(inv, err, &error);
 	if (!history)
 		return FAILED;
-	err = dmremap_history_events(history, &query, add_event,
-				     output_group(inv->out, &event_view), &error);
+	err = dmremap_history_events(history, &query, add_event, g, &error);
 	dmremap_history_free(history);
-	return err < 0 ? fail_lib(inv, err, &error) : DONE;
+	return err < 0 ? fail_history(inv, err, &error) : DONE;
 }

@@ -28,8 +28,10 @@
 
 /* How far an activation of a set has been told. */
 struct seen {
-	char uuid[DMREMAP_UUID_SIZE];
+	char uuid[DMREMAP_UUID_SIZE], name[DMREMAP_NAME_SIZE];
 	uint64_t session, seq;
+	uint64_t last;		/* the module's number when it was asked after a loss */
+	bool live;		/* the module told of it: what is above seq will be heard */
 };
 
 struct follower {
@@ -40,6 +42,8 @@ struct follower {
 	size_t nr_seen;
 	bool replayed;
 	bool no_history;	/* it has not caught up when it was waited for */
+	bool lost;		/* events were, or may have been; the module is to be asked */
+	bool asked;		/* it was: what is queued now holds all up to its numbers */
 };
 
 static void pause_ms(unsigned int ms)
@@ -126,15 +130,15 @@ static int gap_event(const struct dmremap_event *e, void *arg)
 }
 
 static int ask_history(const struct follower *f, const struct dmremap_history_query *query,
-		       dmremap_history_event_fn fn, void *arg)
+		       dmremap_history_event_fn fn, void *arg, struct dmremap_error *error)
 {
 	struct dmremap_history *history;
 	int err;
 
-	err = dmremap_history_open(option_text(f->inv, "history"), &history, NULL);
+	err = dmremap_history_open(option_text(f->inv, "history"), &history, error);
 	if (err < 0)
 		return err;
-	err = dmremap_history_events(history, query, fn, arg, NULL);
+	err = dmremap_history_events(history, query, fn, arg, error);
 	dmremap_history_free(history);
 	return err;
 }
@@ -152,7 +156,7 @@ static bool wait_for_history(struct follower *f, struct gap *gap)
 	gap->tell = false;
 	for (int waited = 0;; waited += PAUSE_MS) {
 		gap->found = gap->newest = 0;
-		if (ask_history(f, &query, gap_event, gap) < 0)
+		if (ask_history(f, &query, gap_event, gap, NULL) < 0)
 			return false;
 		if (gap->newest >= gap->last || f->no_history || waited >= CATCH_UP_MS ||
 		    interrupted())
@@ -177,7 +181,7 @@ static void fill_gap(struct follower *f, struct seen *seen, const char *name, ui
 		query.last = last - gap.after > 100000 ? 200000 : last - gap.after + 1000;
 		gap.found = 0;
 		gap.tell = true;
-		ask_history(f, &query, gap_event, &gap);
+		ask_history(f, &query, gap_event, &gap, NULL);
 	}
 	if (gap.found < last - gap.after)
 		warn("%" PRIu64 " events of %s were neither heard nor kept.",
@@ -189,16 +193,12 @@ static void fill_gap(struct follower *f, struct seen *seen, const char *name, ui
 static int replay_event(const struct dmremap_event *e, void *arg)
 {
 	struct follower *f = arg;
-	bool known = false;
+	struct seen *seen = find_seen(f, e->uuid, e->session);
 
-	for (size_t i = 0; i < f->nr_seen; i++)
-		known |= f->seen[i].session == e->session && !strcmp(f->seen[i].uuid, e->uuid);
-	if (!known) {
-		/* Of a set that was not in use when the module was asked. */
-		find_seen(f, e->uuid, e->session)->seq = e->seq;
-	} else if (e->seq > find_seen(f, e->uuid, e->session)->seq) {
+	if (seen->live && e->seq > seen->seq)
 		return 0;	/* will be heard */
-	}
+	if (e->seq > seen->seq)
+		seen->seq = e->seq;
 	tell(f, e);
 	return 0;
 }
@@ -211,6 +211,7 @@ static int await_set(const struct dmremap_nl_device *d, void *arg)
 	struct gap gap = { .f = f, .seen = seen, .last = d->event_seq };
 
 	seen->seq = d->event_seq;
+	seen->live = true;
 	if (!d->event_seq || (f->query.name && strcmp(f->query.name, d->name) &&
 			      strcmp(f->query.name, d->uuid)))
 		return 0;
@@ -219,27 +220,19 @@ static int await_set(const struct dmremap_nl_device *d, void *arg)
 	return 0;
 }
 
-/* Later: what happened while nobody listened. */
-static int catch_up(const struct dmremap_nl_device *d, void *arg)
-{
-	struct follower *f = arg;
-	struct seen *seen = find_seen(f, d->uuid, d->session);
-
-	if (d->event_seq > seen->seq)
-		fill_gap(f, seen, d->name, d->event_seq);
-	return 0;
-}
-
-static void ask_module(struct follower *f, dmremap_nl_device_fn fn)
+static int ask_module(struct follower *f, dmremap_nl_device_fn fn)
 {
 	struct dmremap_nl *nl;
+	int err = dmremap_nl_open(&nl, NULL);
 
-	if (dmremap_nl_open(&nl, NULL) < 0)
-		return;
-	dmremap_nl_devices(nl, NULL, fn, f, NULL);
+	if (err < 0)
+		return err;
+	err = dmremap_nl_devices(nl, NULL, fn, f, NULL);
 	dmremap_nl_free(nl);
+	return err;
 }
 
+/* One that is damaged hinders nobody from hearing what happens now. */
 static int replay(struct follower *f)
 {
 	struct dmremap_history *history;
@@ -247,23 +240,27 @@ static int replay(struct follower *f)
 	int err;
 
 	f->replayed = true;
-	err = open_history(f->inv, &history);
-	if (err || !history) {
+	err = open_history(f->inv, &history, &error);
+	if (err == -EUCLEAN)
+		warn_history(&error);
+	else if (err < 0)
+		return fail_history(f->inv, err, &error);
+	if (!history) {
 		f->no_history = true;
 		ask_module(f, await_set);
-		return err;
+		return DONE;
 	}
 	dmremap_history_free(history);
 	ask_module(f, await_set);
 	f->no_history = false;
 	if (!f->query.last)
 		return DONE;
-	err = dmremap_history_open(option_text(f->inv, "history"), &history, &error);
-	if (!err) {
-		err = dmremap_history_events(history, &f->query, replay_event, f, &error);
-		dmremap_history_free(history);
-	}
-	return err < 0 ? fail_lib(f->inv, err, &error) : DONE;
+	err = ask_history(f, &f->query, replay_event, f, &error);
+	if (err == -EUCLEAN)
+		warn_history(&error);
+	else if (err < 0)
+		return fail_history(f->inv, err, &error);
+	return DONE;
 }
 
 /* --- Now --------------------------------------------------------------------------------------- */
@@ -280,6 +277,37 @@ static void heard(struct follower *f, const struct dmremap_event *e)
 	tell(f, e);
 }
 
+static int note_last(const struct dmremap_nl_device *d, void *arg)
+{
+	struct seen *seen = find_seen(arg, d->uuid, d->session);
+
+	memcpy(seen->name, d->name, sizeof(seen->name));
+	seen->last = d->event_seq;
+	return 0;
+}
+
+/*
+ * Nothing is queued. After a loss the module is asked for its numbers, and what has come
+ * by then is heard before the history is asked for the rest: what is queued may be kept
+ * nowhere else. Returns false if there was nothing to be done.
+ */
+static bool catch_up(struct follower *f)
+{
+	if (f->asked) {
+		f->asked = false;
+		for (size_t i = 0; i < f->nr_seen; i++)
+			if (f->seen[i].last > f->seen[i].seq)
+				fill_gap(f, &f->seen[i], f->seen[i].name, f->seen[i].last);
+		return true;
+	}
+	/* One that does not answer is asked again later. */
+	if (!f->lost || ask_module(f, note_last) < 0)
+		return false;
+	f->lost = false;
+	f->asked = true;
+	return true;
+}
+
 /* Returns when the module is gone, at a signal, or with an error. */
 static int listen_now(struct follower *f)
 {
@@ -294,12 +322,12 @@ static int listen_now(struct follower *f)
 		err = dmremap_monitor_next(f->monitor, e, &error);
 		if (err == 1)
 			heard(f, e);
-		else if (!err)
-			poll(&fd, 1, RETRY_MS);
 		else if (err == -ENOBUFS)
-			ask_module(f, catch_up);
-		else
+			f->lost = true;
+		else if (err)
 			break;
+		else if (!catch_up(f))
+			poll(&fd, 1, RETRY_MS);
 	}
 	free(e);
 	if (err < 0 && err != -ENOENT && err != -ENOBUFS)
@@ -350,8 +378,9 @@ int cmd_event_follow(struct invocation *inv)
 		err = open_monitor(&f);
 		if (err || !f.monitor)
 			break;
+		/* What happened while nobody listened. */
 		if (f.replayed)
-			ask_module(&f, catch_up);
+			f.lost = true;
 		else
 			err = replay(&f);
 		if (!err)

@@ -144,9 +144,9 @@ static int ask_patiently(struct dmremap_nl *nl, const char *name,
 	return err;
 }
 
-/* Watch until it does not run any more, or a signal comes. */
+/* Watch until it does not run any more, or a signal comes. *@ran: it was seen running. */
 static int watch(struct invocation *inv, struct dmremap_nl *nl, const char *name,
-		 struct dmremap_nl_device *d)
+		 struct dmremap_nl_device *d, bool *ran)
 {
 	struct dmremap_error error = {};
 	struct progress progress;
@@ -163,6 +163,7 @@ static int watch(struct invocation *inv, struct dmremap_nl *nl, const char *name
 		if (first)
 			progress.before = scrub_done(&d->scrub) * block_size;
 		first = false;
+		*ran = true;
 		progress_update(&progress, scrub_done(&d->scrub) * block_size,
 				scrub_total(&d->scrub) * block_size);
 		pause_ms(POLL_MS);
@@ -179,29 +180,41 @@ static int watch(struct invocation *inv, struct dmremap_nl *nl, const char *name
 	return DONE;
 }
 
-static int finish_watch(struct invocation *inv, struct dmremap_nl *nl, const char *name)
+/* How it ended. @ran: false if none was running when the waiting began. */
+static int report_end(const struct dmremap_nl_device *d, const char *name, bool ran)
+{
+	const struct dmremap_scrub *s = &d->scrub;
+
+	if (s->state == DMREMAP_SCRUB_PAUSED) {
+		fail("The scrub of %s is paused.", name);
+		advise("Go on with " PROGRAM " scrub resume %s.", name);
+		return FAILED;
+	}
+	if (!ran)
+		say("No scrub of %s runs.", name);
+	else if (s->state != DMREMAP_SCRUB_DONE)
+		return fail("The scrub of %s was cancelled.", name);
+	if (s->state == DMREMAP_SCRUB_DONE && s->lost) {
+		warn("%" PRIu64 " block%s of %s ha%s sectors that can not be read.",
+		     s->lost, s->lost == 1 ? "" : "s", name, s->lost == 1 ? "s" : "ve");
+		advise("See " PROGRAM " map list %s --unreadable; restore what lies there.", name);
+	}
+	return DONE;
+}
+
+static int finish_watch(struct invocation *inv, struct dmremap_nl *nl, const char *name,
+			bool started)
 {
 	struct dmremap_nl_device *d = calloc(1, sizeof(*d));
+	bool ran = started;
 	int err;
 
 	if (!d)
 		abort();
-	err = watch(inv, nl, name, d);
+	err = watch(inv, nl, name, d, &ran);
 	if (!err) {
 		describe(output_group(inv->out, &scrub_view), d);
-		if (d->scrub.state != DMREMAP_SCRUB_DONE) {
-			err = fail("The scrub of %s was %s.", name,
-				   d->scrub.state == DMREMAP_SCRUB_PAUSED ? "paused" :
-									    "cancelled");
-			if (d->scrub.state == DMREMAP_SCRUB_PAUSED)
-				advise("Go on with " PROGRAM " scrub resume %s.", name);
-		} else if (d->scrub.lost) {
-			warn("%" PRIu64 " block%s of %s ha%s sectors that can not be read.",
-			     d->scrub.lost, d->scrub.lost == 1 ? "" : "s", name,
-			     d->scrub.lost == 1 ? "s" : "ve");
-			advise("See " PROGRAM " map list %s --unreadable; restore what lies there.",
-			       name);
-		}
+		err = report_end(d, name, ran);
 	}
 	free(d);
 	return err;
@@ -227,7 +240,7 @@ static int command(struct invocation *inv, enum dmremap_scrub_command what, uint
 		err = fail_module(inv, name, err, &error);
 	} else if ((what == DMREMAP_SCRUB_START || what == DMREMAP_SCRUB_RESUME) &&
 		   option_given(inv, "wait")) {
-		err = finish_watch(inv, nl, name);
+		err = finish_watch(inv, nl, name, true);
 	} else {
 		say("%s %s.", done, name);
 	}
@@ -270,26 +283,35 @@ static int describe_one(const struct dmremap_nl_device *d, void *arg)
 int cmd_scrub_status(struct invocation *inv)
 {
 	const char *name = inv->nr_args ? inv->args[0] : NULL;
-	struct dmremap_nl_device *d = calloc(1, sizeof(*d));
 	struct dmremap_error error = {};
+	struct dmremap_nl_device *d;
 	struct dmremap_nl *nl = NULL;
+	struct group *g;
 	int err;
 
+	if (!name && option_given(inv, "wait")) {
+		wrong_usage("scrub status: --wait needs the name of a set");
+		advise("See " PROGRAM " scrub status --help.");
+		return WRONG_USAGE;
+	}
+	err = open_module(inv, &nl);
+	if (err)
+		return err;
+	if (name && option_given(inv, "wait")) {
+		err = finish_watch(inv, nl, name, false);
+		dmremap_nl_free(nl);
+		return err;
+	}
+	d = calloc(1, sizeof(*d));
 	if (!d)
 		abort();
-	err = open_module(inv, &nl);
-	if (!err && name && option_given(inv, "wait")) {
-		err = finish_watch(inv, nl, name);
-	} else if (!err) {
-		struct group *g = output_group(inv->out, &scrub_view);
-
-		err = name ? ask_patiently(nl, name, d, &error) :
-			     dmremap_nl_devices(nl, NULL, describe_one, g, &error);
-		if (err < 0)
-			err = fail_module(inv, name ? name : "", err, &error);
-		else if (name)
-			describe(g, d);
-	}
+	g = output_group(inv->out, &scrub_view);
+	err = name ? ask_patiently(nl, name, d, &error) :
+		     dmremap_nl_devices(nl, NULL, describe_one, g, &error);
+	if (err < 0)
+		err = fail_module(inv, name ? name : "", err, &error);
+	else if (name)
+		describe(g, d);
 	dmremap_nl_free(nl);
 	free(d);
 	return err;

@@ -38,13 +38,13 @@ static void describe(struct group *g, const char *name, const char *uuid, bool a
 	set_bool(r, "active", active);
 }
 
-/* One of NAME, --all and, to start, --auto. */
-static int check_which(const struct invocation *inv, bool other)
+/* One of NAME, --all and, to start, --auto, which is @other. */
+static int check_which(const struct invocation *inv, bool other, const char *choice)
 {
 	const char *name = inv->command->name;
 
 	if (option_given(inv, "all") + inv->nr_args + other != 1) {
-		wrong_usage("%s: either a name or --all is needed", name);
+		wrong_usage("%s: either %s is needed", name, choice);
 		advise("See " PROGRAM " %s --help.", name);
 		return WRONG_USAGE;
 	}
@@ -151,6 +151,20 @@ static int start_set(struct invocation *inv, struct dmremap_set *set, struct gro
 /* What --auto found: nothing to be done, or done, or why it failed. */
 enum attempt { QUIET, STARTED, TRY_AGAIN, BROKEN };
 
+/* What is missing may come yet; what is damaged, stale or twice there needs a person. */
+static void report_refused(const struct dmremap_set_info *info, int err)
+{
+	struct assessment a;
+
+	if (err == -ENXIO) {
+		say("Set %s is not started: %s", info->name, info->reason);
+		return;
+	}
+	assess_inactive(info, &a);
+	warn("Set %s is not started: %s", info->name, info->reason);
+	advise("%s", a.findings[0].action);
+}
+
 static enum attempt try_auto(struct invocation *inv, const struct dmremap_raw *raw,
 			     struct group *g, struct dmremap_error *error, int *err)
 {
@@ -163,9 +177,13 @@ static enum attempt try_auto(struct invocation *inv, const struct dmremap_raw *r
 	if (*err < 0)
 		return BROKEN;
 	*err = dmremap_scan_find(scan, raw->set_uuid, &set, error);
-	if (*err < 0) {
+	if (*err == -ENOENT) {
 		/* Its data device alone is no member that tells of a map. */
 		say("Set %s: none of its spares is here yet.", raw->set_name);
+		goto out;
+	}
+	if (*err < 0) {
+		attempt = BROKEN;
 		goto out;
 	}
 	info = dmremap_set_info(set);
@@ -178,7 +196,7 @@ static enum attempt try_auto(struct invocation *inv, const struct dmremap_raw *r
 		attempt = STARTED;
 		*err = report_started(inv, raw->set_uuid, g);
 	} else if (info->verdict == DMREMAP_DEGRADED || info->verdict == DMREMAP_REFUSED) {
-		say("Set %s is not started: %s", info->name, info->reason);
+		report_refused(info, *err);
 	} else if (*err == -EBUSY || *err == -EEXIST || *err == -EALREADY || *err == -EAGAIN) {
 		attempt = TRY_AGAIN;
 	} else {
@@ -275,7 +293,7 @@ int cmd_start(struct invocation *inv)
 	struct group *g;
 	int err;
 
-	err = check_which(inv, option_given(inv, "auto"));
+	err = check_which(inv, option_given(inv, "auto"), "a name, --all or --auto DEV");
 	if (err)
 		return err;
 	if (option_given(inv, "auto")) {
@@ -322,7 +340,7 @@ int cmd_stop(struct invocation *inv)
 	struct group *g;
 	int err, failed = 0, found = 0;
 
-	err = check_which(inv, false);
+	err = check_which(inv, false, "a name or --all");
 	if (err)
 		return err;
 	g = output_group(inv->out, &result_view);

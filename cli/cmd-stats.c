@@ -151,7 +151,6 @@ static void set_bar(struct record *r, const char *key, uint64_t n, uint64_t most
 
 /* --- Filling ------------------------------------------------------------------------ */
 
-
 struct collected {
 	struct dmremap_nl_stats stats[DMR_MAX_MEMBERS];
 	unsigned int nr;
@@ -323,6 +322,7 @@ struct asked {
 	struct group *sets;
 	struct dmremap_status *status;
 	struct collected *collected;
+	bool failed;
 };
 
 static int ask_set(struct asked *a, const char *name)
@@ -341,9 +341,14 @@ static int ask_set(struct asked *a, const char *name)
 	return DONE;
 }
 
+/* One that can not be asked does not hide the others. */
 static int ask_each(const struct dmremap_nl_device *d, void *arg)
 {
-	return ask_set(arg, d->name);
+	struct asked *a = arg;
+
+	if (ask_set(a, d->name))
+		a->failed = true;
+	return 0;
 }
 
 int cmd_stats(struct invocation *inv)
@@ -363,8 +368,7 @@ int cmd_stats(struct invocation *inv)
 		err = ask_set(&a, inv->args[0]);
 	} else {
 		err = dmremap_nl_devices(a.nl, NULL, ask_each, &a, &error);
-		if (err < 0)
-			err = fail_lib(inv, err, &error);
+		err = err < 0 ? fail_lib(inv, err, &error) : a.failed ? FAILED : DONE;
 	}
 	free(a.status);
 	free(a.collected);

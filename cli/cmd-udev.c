@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * udev: what the udev rules import for each block device, as KEY=VALUE lines.
+ * udev: what the udev rules import for each block device, as KEY=VALUE lines; in JSON
+ * the same as one object.
  * It has to be quick and quiet: it runs for every device that appears.
  */
 #include <errno.h>
@@ -11,30 +12,44 @@
 #include "output.h"
 #include "set.h"
 
-static const struct field udev_fields[] = { { .key = "key" }, { .key = "value" }, {} };
+static const struct field udev_fields[] = {
+	{ .key = "kind" },
+	{ .key = "role" },
+	{ .key = "adopted", .type = FIELD_BOOL },
+	{ .key = "set_uuid" },
+	{ .key = "set_name" },
+	{ .key = "member_uuid" },
+	{ .key = "label_uuid" },
+	{ .key = "domain" },
+	{ .key = "tier", .type = FIELD_NUMBER },
+	{},
+};
 
 static const struct view udev_view = {
-	.key = "properties", .style = VIEW_JSON, .fields = udev_fields,
+	.key = "device", .style = VIEW_JSON, .one = true, .fields = udev_fields,
 };
 
 struct properties {
-	struct group *group;
+	struct record *record;
 	bool json;
 };
 
+/* "DMREMAP_SET_UUID=..." for "set_uuid" */
+static void print_property(const char *key, const char *value)
+{
+	printf("DMREMAP_");
+	for (; *key; key++)
+		putchar(*key >= 'a' && *key <= 'z' ? *key - 'a' + 'A' : *key);
+	printf("=%s\n", value);
+}
+
 static void property(struct properties *p, const char *key, const char *value)
 {
-	struct record *r;
-
 	if (!*value)
 		return;
-	if (!p->json) {
-		printf("%s=%s\n", key, value);
-		return;
-	}
-	r = group_add(p->group);
-	set_string(r, "key", key);
-	set_string(r, "value", value);
+	set_string(p->record, key, value);
+	if (!p->json)
+		print_property(key, value);
 }
 
 /* Off a disk that anyone may have written: a name that is none is not passed on. */
@@ -46,23 +61,26 @@ static void name_property(struct properties *p, const char *key, const char *nam
 
 static void member(struct properties *p, const struct dmremap_raw *raw)
 {
-	property(p, "DMREMAP_SET_UUID", raw->set_uuid);
-	name_property(p, "DMREMAP_SET_NAME", raw->set_name);
-	property(p, "DMREMAP_MEMBER_UUID", raw->member_uuid);
+	property(p, "set_uuid", raw->set_uuid);
+	name_property(p, "set_name", raw->set_name);
+	property(p, "member_uuid", raw->member_uuid);
 	/* A data device with a spare at its end is both; people look for its data. */
-	property(p, "DMREMAP_ROLE", dmremap_role_name(raw->internal ? DMR_ROLE_DATA : raw->role));
-	if (raw->adopted)
-		property(p, "DMREMAP_ADOPTED", "1");
+	property(p, "role", dmremap_role_name(raw->internal ? DMR_ROLE_DATA : raw->role));
+	set_bool(p->record, "adopted", raw->adopted);
+	if (raw->adopted && !p->json)
+		print_property("adopted", "1");
 }
 
 static void label(struct properties *p, const struct dmremap_label *l)
 {
 	char tier[16];
 
-	property(p, "DMREMAP_LABEL_UUID", l->uuid);
-	name_property(p, "DMREMAP_DOMAIN", l->domain);
+	property(p, "label_uuid", l->uuid);
+	name_property(p, "domain", l->domain);
+	set_number(p->record, "tier", l->tier);
 	snprintf(tier, sizeof(tier), "%u", l->tier);
-	property(p, "DMREMAP_TIER", tier);
+	if (!p->json)
+		print_property("tier", tier);
 }
 
 static void describe(struct properties *p, const struct dmremap_raw *raw)
@@ -81,7 +99,7 @@ static void describe(struct properties *p, const struct dmremap_raw *raw)
 	case DMREMAP_RAW_NEWER:
 		break;
 	}
-	property(p, "DMREMAP_KIND", raw->kind == DMREMAP_RAW_MEMBER ? "member" :
+	property(p, "kind", raw->kind == DMREMAP_RAW_MEMBER ? "member" :
 		 raw->kind == DMREMAP_RAW_ADOPTED ? "adopted" :
 		 raw->kind == DMREMAP_RAW_LABEL ? "label" :
 		 raw->kind == DMREMAP_RAW_NEWER ? "newer" : "damaged");
@@ -96,7 +114,7 @@ int cmd_udev(struct invocation *inv)
 
 	if (err < 0)
 		return fail_lib(inv, err, &error);
-	p.group = output_group(inv->out, &udev_view);
+	p.record = output_one(inv->out, &udev_view);
 	describe(&p, &raw);
 	if (!inv->json) {
 		inv->printed = true;

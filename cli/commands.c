@@ -445,8 +445,10 @@ const struct command commands[] = {
 		.details =
 			"Prints the state, the reasons, and performance data. Exits with 0 if all "
 			"is well, 1 for a warning, 2 if something is critical and 3 if nothing can "
-			"be told. With NAME that set has to run; without, it is the worst of those "
-			"that do. No disk is woken by it.",
+			"be told. Without NAME it is the worst of the sets that run. With NAME that set "
+			"has to run: it is critical (2) if it does not, and unknown (3) if no such set "
+			"was found. A set that runs is asked through the module, which wakes no disk; "
+			"for one that does not, disks are read.",
 		.options = check_options, .examples = check_examples, .run = cmd_check,
 		.plugin = true,
 	},
@@ -656,7 +658,7 @@ const struct command commands[] = {
 		.summary = "Print what udev's rules need to know of a device",
 		.details =
 			"Prints properties as KEY=VALUE lines, and nothing for a device that is not "
-			"dm-remap's. A data device that was adopted carries nothing that shows it; it "
+			"dm-remap's; with --json an object in which all is null then. A data device that was adopted carries nothing that shows it; it "
 			"is told while its set runs, and by its serial number, WWN or partition UUID as "
 			"noted in /etc/dm-remap/adopted, a file for each such set that this machine "
 			"has seen. Destroying the set removes that file.",

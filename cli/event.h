@@ -12,7 +12,12 @@
 /* The set and --kind. Returns DONE or WRONG_USAGE. */
 int wanted_events(const struct invocation *inv, struct dmremap_history_query *query);
 
-/* Open it for reading. DONE with NULL after a warning if there is none yet; FAILED. */
-int open_history(const struct invocation *inv, struct dmremap_history **history);
+/* Open it for reading. Returns 0, with NULL after a warning if there is none yet, or -errno. */
+int open_history(const struct invocation *inv, struct dmremap_history **history,
+		 struct dmremap_error *error);
+
+/* Tell why it can not be read, as an error or as a warning. The first returns FAILED. */
+int fail_history(const struct invocation *inv, int err, const struct dmremap_error *error);
+void warn_history(const struct dmremap_error *error);
 
 #endif /* DMREMAP_EVENT_H */

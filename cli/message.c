@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -46,11 +47,33 @@ static char *format(const char *fmt, va_list args)
 	return text;
 }
 
+/* Standard error is the journal's: what systemd sets tells so. */
+static bool to_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       !fstat(STDERR_FILENO, &st) && st.st_dev == device && st.st_ino == inode;
+}
+
+/* To a person, or to the journal with its level: see sd-daemon(3). */
+static void print_error(enum severity severity, const char *prefix, const char *text)
+{
+	int column;
+
+	fflush(stdout);
+	if (to_journal())
+		fputs(severity == SEVERITY_WARNING ? "<4>" : "<3>", stderr);
+	column = fprintf(stderr, "%s", prefix);
+	print_wrapped(stderr, text, column, 0, screen_width(stderr));
+}
+
 /* Takes @text over. */
 static void keep(enum severity severity, char *text)
 {
 	struct message *m = calloc(1, sizeof(*m));
-	int column;
 
 	if (!m)
 		abort();
@@ -65,10 +88,8 @@ static void keep(enum severity severity, char *text)
 			print_wrapped(stdout, text, 0, 0, screen_width(stdout));
 		return;
 	}
-	fflush(stdout);
-	column = fprintf(stderr, PROGRAM ": %s",
-			 severity == SEVERITY_WARNING ? "warning: " : "");
-	print_wrapped(stderr, text, column, 0, screen_width(stderr));
+	print_error(severity, severity == SEVERITY_WARNING ? PROGRAM ": warning: " : PROGRAM ": ",
+		    text);
 }
 
 #define KEEP(severity, fmt)				\
@@ -132,7 +153,7 @@ void advise(const char *fmt, ...)
 		if (!json_mode)
 			print_wrapped(stdout, text, 0, 0, screen_width(stdout));
 	} else {
-		print_wrapped(stderr, text, 0, 0, screen_width(stderr));
+		print_error(last_message ? last_message->severity : SEVERITY_ERROR, "", text);
 	}
 	if (!last_message) {
 		free(text);

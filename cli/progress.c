@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,6 +15,14 @@
 
 #define REDRAW_MS	200
 #define SETTLE_MS	1000	/* no rate before that: it would jump */
+
+/* Columns */
+#define BAR_LEAST	8
+#define BAR_MOST	60
+#define RATE_COLUMNS	27	/* "  1023.9 MiB/s, 23:59:59 left" seldom needs more */
+
+static const char bar_full[BAR_MOST + 1] =
+	"############################################################";
 
 static volatile sig_atomic_t got_signal;
 
@@ -49,20 +59,79 @@ void progress_begin(struct progress *p, const char *what,
 }
 
 /* "1:02:03" or "2:03" */
-static void print_time(uint64_t seconds)
+static void format_time(uint64_t seconds, char *buf, size_t size)
 {
 	if (seconds >= 3600)
-		fprintf(stderr, "%" PRIu64 ":%02u:%02u", seconds / 3600,
-			(unsigned int)(seconds / 60 % 60), (unsigned int)(seconds % 60));
+		snprintf(buf, size, "%" PRIu64 ":%02u:%02u", seconds / 3600,
+			 (unsigned int)(seconds / 60 % 60), (unsigned int)(seconds % 60));
 	else
-		fprintf(stderr, "%u:%02u", (unsigned int)(seconds / 60),
-			(unsigned int)(seconds % 60));
+		snprintf(buf, size, "%u:%02u", (unsigned int)(seconds / 60),
+			 (unsigned int)(seconds % 60));
+}
+
+/* "  118.3 MiB/s, 2:03 left"; empty while neither is known. */
+static void format_rate(const struct progress *p, uint64_t done, uint64_t total,
+			uint64_t elapsed, char *buf, size_t size)
+{
+	uint64_t rate;
+	char part[32];
+	int used = 0;
+
+	*buf = '\0';
+	if (elapsed < SETTLE_MS || done <= p->before)
+		return;
+	rate = (uint64_t)((double)(done - p->before) * 1000 / (double)elapsed);
+	if (p->unit == PROGRESS_BYTES)
+		used = snprintf(buf, size, "  %s/s",
+				dmremap_format_size(rate, part, sizeof(part)));
+	else if (p->unit == PROGRESS_BLOCKS)
+		used = snprintf(buf, size, "  %" PRIu64 " blocks/s", rate);
+	if (done >= total)
+		return;
+	format_time((uint64_t)((double)(total - done) * (double)elapsed / 1000 /
+			       (double)(done - p->before)), part, sizeof(part));
+	snprintf(buf + used, size - (size_t)used, "%s%s left", used ? ", " : "  ", part);
+}
+
+void progress_line(const struct progress *p, uint64_t done, uint64_t total, uint64_t elapsed,
+		   unsigned int width, char *buf, size_t size)
+{
+	double part = done < total ? (double)done / (double)total : 1;
+	unsigned int bar, full;
+	char rate[96], rest[96];
+	size_t used, room = width > 1 ? width - 1 : 0;
+
+	format_rate(p, done, total, elapsed, rate, sizeof(rate));
+	/* So wide that the bar does not move with each figure. */
+	snprintf(rest, sizeof(rest), "%-*s", p->unit == PROGRESS_STEPS ? 14 : RATE_COLUMNS, rate);
+	used = (size_t)snprintf(buf, size, "%s: %3u %%", p->what, (unsigned int)(part * 100));
+	if (used >= size)
+		used = size - 1;
+	if (used + strlen(rest) + BAR_LEAST + 3 <= room && room < size) {
+		bar = (unsigned int)(room - used - strlen(rest) - 3);
+		if (bar > BAR_MOST)
+			bar = BAR_MOST;
+		full = (unsigned int)(part * bar);
+		used += (size_t)snprintf(buf + used, size - used, " [%.*s%*s]", (int)full, bar_full,
+					 (int)(bar - full), "");
+	}
+	if (used + strlen(rate) <= room)
+		snprintf(buf + used, size - used, "%s", rate);
+	if (room < size)
+		buf[room] = '\0';
+}
+
+static unsigned int terminal_width(void)
+{
+	struct winsize size;
+
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) || !size.ws_col ? 80 : size.ws_col;
 }
 
 void progress_update(struct progress *p, uint64_t done, uint64_t total)
 {
-	uint64_t now, elapsed, rate;
-	char buf[32];
+	char line[256];
+	uint64_t now;
 
 	if (!p->shown || !total)
 		return;
@@ -71,24 +140,8 @@ void progress_update(struct progress *p, uint64_t done, uint64_t total)
 		return;
 	p->last = now;
 	p->drawn = true;
-
-	elapsed = now - p->started;
-	fprintf(stderr, "\r\033[K%s: %u %%", p->what,
-		(unsigned int)((double)done * 100 / (double)total));
-	if (elapsed >= SETTLE_MS && done > p->before) {
-		rate = (uint64_t)((double)(done - p->before) * 1000 / (double)elapsed);
-		if (p->unit == PROGRESS_BYTES)
-			fprintf(stderr, ", %s/s", dmremap_format_size(rate, buf, sizeof(buf)));
-		else if (p->unit == PROGRESS_BLOCKS)
-			fprintf(stderr, ", %" PRIu64 " blocks/s", rate);
-		if (done < total) {
-			fputs(", ", stderr);
-			print_time((uint64_t)((double)(total - done) *
-					      (double)elapsed / 1000 /
-					      (double)(done - p->before)));
-			fputs(" left", stderr);
-		}
-	}
+	progress_line(p, done, total, now - p->started, terminal_width(), line, sizeof(line));
+	fprintf(stderr, "\r\033[K%s", line);
 	fflush(stderr);
 }
 

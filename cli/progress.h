@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Long work: percent, rate and time left on a terminal, and a clean stop on
+ * Long work: percent, a bar, rate and time left on a terminal, and a clean stop on
  * SIGINT or SIGTERM. Whoever loops asks interrupted() between two steps, each
  * of which leaves a consistent state; a second signal kills as usual.
  */
@@ -8,6 +8,7 @@
 #define DMREMAP_PROGRESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum progress_unit {
@@ -31,6 +32,14 @@ void progress_begin(struct progress *p, const char *what,
 
 /* Redraws at most five times a second. */
 void progress_update(struct progress *p, uint64_t done, uint64_t total);
+
+/*
+ * The line that progress_update() draws after @elapsed milliseconds, for a terminal of
+ * @width columns, whose last one stays free. What does not fit goes: first the bar, then
+ * what stands behind it.
+ */
+void progress_line(const struct progress *p, uint64_t done, uint64_t total, uint64_t elapsed,
+		   unsigned int width, char *buf, size_t size);
 
 /* Clear the line. Signals act as usual again. */
 void progress_end(struct progress *p);

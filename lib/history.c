@@ -213,6 +213,9 @@ int dmremap_history_open(const char *path, struct dmremap_history **history,
 		if (!ret)
 			ret = check_version(h, &why);
 	}
+	/* SQLite does not say why it can not open a file. */
+	if (ret == -EACCES)
+		return dmri_error_sys(err, ret, "Can not read the history %s", path);
 	if (ret < 0)
 		return dmri_error(err, ret, "%s", why.text);
 	if (!ret)

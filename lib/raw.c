@@ -67,12 +67,37 @@ static bool find_adopted(struct dmri_dev *dev, struct dmremap_raw *raw)
 	return dmri_known_match(&d, raw);
 }
 
+/* What an anchor tells, at its beginning or at its end. True if it is known then. */
+static bool find_member(struct dmri_dev *dev, struct dmri_anchors *a, struct dmremap_raw *raw)
+{
+	u64 region;
+
+	if (a->found) {
+		from_anchor(raw, &a->anchor);
+		return true;
+	}
+	raw->kind = spoilt(a);
+	if (raw->kind)
+		return true;
+	if (dmri_locator_read(dev, &region) || dmri_anchors_read(dev, region, a) || !a->found)
+		return false;
+	/* Nothing at its beginning is ours: the data is as it was. */
+	from_anchor(raw, &a->anchor);
+	raw->internal = true;
+	raw->adopted = true;
+	return true;
+}
+
+/*
+ * A disk whose beginning can not be read is one of those that sets are made of: an
+ * adopted one is told by other means, and only if it is none the error is.
+ */
 int dmremap_raw_probe(const char *path, struct dmremap_raw *raw, struct dmremap_error *err)
 {
 	_cleanup_(dmri_dev_closep) struct dmri_dev *dev = NULL;
-	_free_ struct dmri_anchors *a = malloc(sizeof(*a));
-	u64 region;
-	int r;
+	_free_ struct dmri_anchors *a = calloc(1, sizeof(*a));
+	struct dmremap_error why;
+	int r, unread;
 
 	memset(raw, 0, sizeof(*raw));
 	if (!a)
@@ -80,33 +105,22 @@ int dmremap_raw_probe(const char *path, struct dmremap_raw *raw, struct dmremap_
 	r = dmri_dev_open(path, 0, &dev, err);
 	if (r < 0)
 		return r;
-	r = dmri_anchors_read(dev, 0, a);
-	if (r < 0)
-		return dmri_error_sys(err, r, "%s can not be read", path);
-	if (a->found) {
-		from_anchor(raw, &a->anchor);
+	unread = dmri_anchors_read(dev, 0, a);
+	if (unread < 0)
+		dmri_error_sys(&why, unread, "%s can not be read", path);
+	if (find_member(dev, a, raw))
 		return 0;
-	}
-	raw->kind = spoilt(a);
-	if (raw->kind)
-		return 0;
-	if (!dmri_locator_read(dev, &region) && !dmri_anchors_read(dev, region, a) &&
-	    a->found) {
-		/* Nothing at its beginning is ours: the data is as it was. */
-		from_anchor(raw, &a->anchor);
-		raw->internal = true;
-		raw->adopted = true;
-		return 0;
-	}
-	r = dmremap_label_read(path, &raw->label, err);
-	if (r < 0)
-		return r;
-	if (r) {
+	r = dmremap_label_read(path, &raw->label, unread < 0 ? NULL : &why);
+	if (r < 0 && !unread)
+		unread = r;
+	if (r > 0) {
 		raw->kind = DMREMAP_RAW_LABEL;
 	} else if (find_adopted(dev, raw)) {
 		raw->kind = DMREMAP_RAW_ADOPTED;
 		raw->role = DMR_ROLE_DATA;
 		raw->adopted = true;
+	} else if (unread < 0) {
+		return dmri_error(err, unread, "%s", why.text);
 	}
 	return 0;
 }

@@ -273,6 +273,8 @@ test_hotplug() {
 	check_is "which is no failure" "$(systemctl --failed --plain --no-legend)" ""
 	check "the journal says why" grep -q "is not started: .*missing" \
 		<(journal --unit 'dm-remap-start@*' --output cat)
+	check_is "which is no warning" \
+		"$(journal --unit 'dm-remap-start@*' --priority warning --output cat)" ""
 	plug
 	check "the member came: started" wait_until 20 is_up
 	check "R1: with its content" cmp -n 262144 "$TMP/data" $DEV
@@ -284,6 +286,25 @@ test_hotplug() {
 	need dmremapctl destroy set --force
 	settle
 	check_is "nothing failed" "$(systemctl --failed --plain --no-legend)" ""
+}
+
+# What no disk that comes will mend is told as a warning.
+test_refusal_is_a_warning() {
+	begin
+	need dmremapctl create set --data $a --spare $c
+	need dd if=$c of="$TMP/old" bs=1M iflag=direct status=none
+	need dmremapctl stop set
+	settle
+	need dd if="$TMP/old" of=$c bs=1M oflag=direct conv=fsync status=none
+	need udevadm trigger --action=add $a
+	settle
+	check_fails "R7: metadata that do not fit together: not started" runs
+	check "the journal warns" grep -q "Set set is not started: " \
+		<(journal --unit 'dm-remap-start@*' --priority warning --output cat)
+	check "with what to do" grep -q "dmremapctl " \
+		<(journal --unit 'dm-remap-start@*' --priority warning --output cat)
+	check_is "which is no failure" "$(systemctl --failed --plain --no-legend)" ""
+	wipefs -qa $a $c
 }
 
 test_created_is_left_alone() {
@@ -335,6 +356,75 @@ test_at_once() {
 	says "not with a name" 2 "either" dmremapctl start --auto $a set
 	need dmremapctl stop set
 	need dmremapctl destroy set --force
+}
+
+# Reads of these sectors of a SCSI disk fail, or not.
+broken() { echo 2 >/sys/bus/pseudo/drivers/scsi_debug/opts; }
+mended() { echo 0 >/sys/bus/pseudo/drivers/scsi_debug/opts; }
+
+# Nothing tells what it is but what it is known by, and its beginning can not be read.
+test_adopted_unreadable() {
+	local disk
+	begin
+	scsi_disk disk dev_size_mb=32 medium_error_start=0 medium_error_count=256
+	need udevadm settle
+	need mkfs.ext4 -q -L precious "$disk"
+	need dmremapctl create set --adopt --data "$disk" --spare $c
+	need dmremapctl stop set
+	settle
+	broken
+	check_fails "its beginning can not be read" \
+		dd if="$disk" bs=4096 count=1 iflag=direct of=/dev/null status=none
+	says "it is known" 0 "DMREMAP_KIND=adopted" dmremapctl udev "$disk"
+	unplug "$disk"
+	plug
+	need wait_until 10 test -e "$disk"
+	check "it came: started" wait_until 20 is_up
+	settle
+	check_is "shown for what it is" "$(udev_property "$disk" ID_FS_TYPE)" "dm_remap_member"
+	check_is "and hidden" "$(udev_property "$disk" SYSTEMD_READY)" "0"
+	need dmremapctl stop set
+	says "start --auto" 0 "is running" dmremapctl start --auto "$disk"
+	check_fails "R3: what can not be read is an error" \
+		dd if=$DEV bs=4096 count=1 iflag=direct of=/dev/null status=none
+	check "R1: the rest is there" cmp -i 1048576 "$disk" $DEV
+	need dmremapctl stop set
+	mended
+	need dmremapctl destroy set --force
+	settle
+	broken
+	says "destroyed: an error" 1 "can not be read" dmremapctl udev "$disk"
+	mended
+	check_is "nothing failed" "$(systemctl --failed --plain --no-legend)" ""
+}
+
+# A member that can not be read when it appears, as one that is not ready yet.
+test_readable_later() {
+	local disk
+	begin
+	scsi_disk disk dev_size_mb=16 medium_error_start=0 medium_error_count=256
+	need udevadm settle
+	need dmremapctl create set --data $a --spare "$disk"
+	need dmremapctl stop set
+	settle
+	broken
+	unplug "$disk"
+	plug
+	need wait_until 10 test -e "$disk"
+	settle
+	check_is "it is not known" "$(udev_property "$disk" DMREMAP_KIND)" ""
+	check_fails "nor started" runs
+	mended
+	need udevadm trigger --action=change "$disk"
+	check "it can be read: started" wait_until 20 is_up
+	settle
+	need dmremapctl stop set
+	need udevadm trigger --action=change "$disk"
+	settle
+	check_fails "once" runs
+	need dmremapctl destroy set --force
+	settle
+	check_is "nothing failed" "$(systemctl --failed --plain --no-legend)" ""
 }
 
 # A loop device exists before it has content.
@@ -446,6 +536,29 @@ test_sandbox() {
 	check_is "the watchdog is on" "$(systemctl show -P WatchdogUSec dmremapd.service)" "30s"
 	daemon_kill
 	check "it comes back" wait_until 20 daemon_runs
+}
+
+# As the unit has the daemon make it: anyone may read it, and it alone write.
+test_history_for_anyone() {
+	local state
+	begin
+	daemon_start
+	need dmremapctl create set --data $a --spare $c
+	need dmsetup message set 0 relocate 0 10
+	need wait_until 20 has_event relocated
+	for state in running stopped; do
+		says "the daemon is $state" 0 "relocated" \
+			setpriv --reuid 65534 --regid 65534 --clear-groups dmremapctl event list
+		[[ $state == stopped ]] || daemon_stop
+	done
+	check_is "no one else writes" \
+		"$(find /var/lib/dm-remap -name 'history*' -perm /022)" ""
+	need dmremapctl stop set
+	need dmremapctl destroy set --force
+}
+
+has_event() { # KIND
+	dmremapctl event list --kind "$1" 2>/dev/null | grep -qw "$1"
 }
 
 test_units() {

@@ -41,6 +41,48 @@ int __wrap_dmri_dev_zero(struct dmri_dev *dev, u64 sector, u64 sectors)
 	return __real_dmri_dev_zero(dev, sector, sectors);
 }
 
+static u64 bad_first, bad_sectors;
+
+void fx_unreadable(uint64_t first, uint64_t sectors)
+{
+	bad_first = first;
+	bad_sectors = sectors;
+}
+
+int __real_dmri_dev_read(struct dmri_dev *dev, u64 sector, void *buf, size_t bytes);
+
+int __wrap_dmri_dev_read(struct dmri_dev *dev, u64 sector, void *buf, size_t bytes)
+{
+	if (sector < bad_first + bad_sectors && sector + bytes / 512 > bad_first)
+		return -EIO;
+	return __real_dmri_dev_read(dev, sector, buf, bytes);
+}
+
+const char *fx_known;
+
+int __real_dmri_dev_open(const char *path, unsigned int flags, struct dmri_dev **dev,
+			 struct dmremap_error *err);
+
+int __wrap_dmri_dev_open(const char *path, unsigned int flags, struct dmri_dev **dev,
+			 struct dmremap_error *err)
+{
+	int r = __real_dmri_dev_open(path, flags, dev, err);
+
+	if (!r && fx_known)
+		(*dev)->block = true;
+	return r;
+}
+
+bool __real_dmri_known_match(const struct dmremap_device *d, struct dmremap_raw *raw);
+
+bool __wrap_dmri_known_match(const struct dmremap_device *d, struct dmremap_raw *raw)
+{
+	if (!fx_known)
+		return __real_dmri_known_match(d, raw);
+	dmri_copy(raw->set_name, sizeof(raw->set_name), fx_known);
+	return true;
+}
+
 char fx_messages[65536];
 int (*fx_answer)(const char *message, char **answer);
 const char *fx_status, *fx_table;
@@ -108,6 +150,8 @@ void fx_files(struct fixture *fx, unsigned int nr)
 
 	memset(fx, 0, sizeof(*fx));
 	fx_cut(-1);
+	fx_unreadable(0, 0);
+	fx_known = NULL;
 	dmri_text(fx->dir, sizeof(fx->dir), "%s/dmr-unit-XXXXXX", getenv("TMPDIR") ?: "/tmp");
 	assert_non_null(mkdtemp(fx->dir));
 	dmri_text(fx->data, sizeof(fx->data), "%s/data", fx->dir);

@@ -70,6 +70,11 @@ void fx_erase(struct fixture *fx, const char *path, uint64_t offset);
 void fx_cut(long n);
 long fx_writes(void);
 
+/* These sectors of every file can not be read; 0: all can. */
+void fx_unreadable(uint64_t first, uint64_t sectors);
+/* Files pass as block devices that are known as the data device of this set; or NULL. */
+extern const char *fx_known;
+
 /* What the stand-in for the module answers: messages seen, one per line. */
 extern char fx_messages[65536];
 extern int (*fx_answer)(const char *message, char **answer);

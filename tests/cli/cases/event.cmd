@@ -8,9 +8,14 @@ dmremapctl event list --history db --since "2026-11-24 06:30" --until 2026-11-24
 dmremapctl event list --history db --since @1795507200 --json
 dmremapctl event list --history db nosuch
 dmremapctl event list --history db --since 1s
+# Following tells the same, whether a set runs or not, and that no module is loaded.
+dmremapctl event list --history db | tail -n +2 >listed; timeout --preserve-status -s INT 3 dmremapctl event follow --history db 2>&1 >followed | grep -v loaded; diff -b listed followed && echo the same
+timeout --preserve-status -s INT 3 dmremapctl event follow --history db --last 2 --json 2>/dev/null | jq -c '[.name, .seq]'
 # Neither what is wrong nor what is not there is passed over.
 dmremapctl event list --history nosuch
 echo garbage >file; dmremapctl event list --history file
+dmremapctl event list --history nosuch --json | jq -c '.events, .messages[].severity'
+timeout --preserve-status -s INT 3 dmremapctl event follow --history file 2>&1 | grep -v loaded
 dmremapctl event list --history db --kind losst
 dmremapctl event list --history db --kind everything
 dmremapctl event list --history db --since tomorrow

@@ -5,6 +5,8 @@ dmremapctl scrub start
 dmremapctl scrub start one --range 9-1
 dmremapctl scrub start one --range 0+0
 dmremapctl scrub pause one --wait
+# A set must be named to be waited for.
+dmremapctl scrub status --wait
 dmremapctl check --warning
 dmremapctl check --warning 101
 dmremapctl check --warning 10 --critical 20

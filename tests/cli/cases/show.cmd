@@ -9,6 +9,9 @@ dmremapctl policy show test --device d.img --device s.img
 dmremapctl policy show test --device d.img --device s.img --json
 dmremapctl metadata show --device d.img --device s.img
 dmremapctl metadata show 11111111-2222-4333-8444-555555555555 --device d.img --device s.img --json
+dmremapctl udev s.img
+dmremapctl udev d.img --json
+truncate -s 1M nothing; dmremapctl udev nothing; dmremapctl udev nothing --json | jq -c .device
 # A spare is missing
 dmremapctl status --device d.img
 dmremapctl list --device d.img

@@ -14,6 +14,8 @@ dmremapctl spare add name
 dmremapctl map relocate name
 dmremapctl start
 dmremapctl start name --all
+# For the journal with its level.
+touch log; JOURNAL_STREAM=$(stat -c %d:%i log) dmremapctl start 2>>log; cat log
 dmremapctl start --all --data /dev/null
 dmremapctl create name
 dmremapctl create name --data
