@@ -19,6 +19,7 @@
 #define TICK_USEC	USEC_PER_SEC
 #define TELL_NS		(10 * NSEC_PER_SEC)	/* told at least so often while it goes on */
 #define FAILED_NS	(60 * NSEC_PER_SEC)	/* failures, at most so often */
+#define SETTLE_NS	(2 * NSEC_PER_SEC)	/* so long after an outage its I/O still ends */
 #define TRIES		3
 #define BUDGET_DAYS	2			/* how long the state keeps a set */
 
@@ -44,6 +45,7 @@ struct set_rules {
 	bool busy;
 	unsigned int tries;		/* of what is first */
 	uint64_t failed_told;
+	uint64_t closed_at;		/* when the breaker closed; 0: not seen */
 };
 
 struct rules {
@@ -118,6 +120,11 @@ static void budget_save(struct set_rules *r)
 static const struct set_config *config_for(struct daemon *daemon, const struct watched_set *set)
 {
 	return config_of(daemon->config, set->device.name, set->device.uuid);
+}
+
+static bool breaker_closed(const struct watched_set *set)
+{
+	return set->device.breaker == DMR_NL_BREAKER_CLOSED;
 }
 
 static struct predict_set what_is_known(struct daemon *daemon, const struct watched_set *set)
@@ -404,7 +411,7 @@ out:
 
 static bool can_move(const struct watched_set *set)
 {
-	return set->device.mode == DMR_NL_MODE_RW && set->device.breaker == DMR_NL_BREAKER_CLOSED;
+	return set->device.mode == DMR_NL_MODE_RW && breaker_closed(set);
 }
 
 /* Move the next portion, unless one is on its way. */
@@ -471,12 +478,31 @@ int rules_start(struct daemon *daemon)
 	return daemon->rules ? 0 : -ENOMEM;
 }
 
+/* A device that is gone fails everywhere, which says nothing about its blocks. */
+static bool of_an_outage(const struct watched_set *set, const struct dmremap_event *event,
+			 uint64_t now)
+{
+	const struct set_rules *r = set->rules;
+
+	switch (event->kind) {
+	case DMR_NL_EVENT_SLOW:
+	case DMR_NL_EVENT_READ_ERROR:
+	case DMR_NL_EVENT_WRITE_ERROR:
+		return !breaker_closed(set) ||
+		       (r && r->closed_at && now >= r->closed_at &&
+			now < r->closed_at + SETTLE_NS);
+	default:
+		return false;
+	}
+}
+
 void rules_event(struct daemon *daemon, struct watched_set *set,
 		 const struct dmremap_event *event)
 {
 	struct predict_set known = what_is_known(daemon, set);
+	uint64_t now = clock_now();
 
-	if (!daemon->rules)
+	if (!daemon->rules || of_an_outage(set, event, now))
 		return;
 	switch (event->kind) {
 	case DMR_NL_EVENT_SLOW:
@@ -485,6 +511,7 @@ void rules_event(struct daemon *daemon, struct watched_set *set,
 	case DMR_NL_EVENT_LOST:
 	case DMR_NL_EVENT_RELOCATED:
 	case DMR_NL_EVENT_BREAKER_OPEN:
+	case DMR_NL_EVENT_BREAKER_CLOSED:
 		break;
 	default:
 		return;
@@ -496,7 +523,9 @@ void rules_event(struct daemon *daemon, struct watched_set *set,
 		if (!set->rules)
 			return;
 	}
-	set->rules->predictor->event(set->rules->model, &known, event, clock_now(),
+	if (event->kind == DMR_NL_EVENT_BREAKER_CLOSED)
+		set->rules->closed_at = now;
+	set->rules->predictor->event(set->rules->model, &known, event, now,
 				     &set->rules->pending);
 	dispatch(daemon, set);
 }

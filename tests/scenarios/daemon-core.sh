@@ -82,6 +82,8 @@ test_daemon_unplugged() {
 	dm_swap under "$(linear_table "$data")"
 	check "its end is told" wait_until 30 told_times 1 BREAKER_OPEN_END
 	check_is "once" "$(told BREAKER_OPEN) $(told BREAKER_OPEN_END)" "1 1"
+	sleep 5
+	check_is "R4: nor after the replug" "$(status set used)" "$before"
 }
 
 test_daemon_full() {

@@ -411,6 +411,33 @@ static void cannot(void **unused)
 	assert_int_equal(module.moved, 16);
 }
 
+/* While the device is gone every I/O fails. That says nothing of blocks, later neither. */
+static void outage(void **unused)
+{
+	told(DMR_NL_EVENT_READ_ERROR, 5000, 1);
+	run();
+	module.calls = 0;
+	set.device.breaker = DMR_NL_BREAKER_OPEN;
+	told(DMR_NL_EVENT_BREAKER_OPEN, 0, 0);
+	told(DMR_NL_EVENT_READ_ERROR, 6000, 1);
+	told(DMR_NL_EVENT_WRITE_ERROR, 7000, 1);
+	told(DMR_NL_EVENT_SLOW, 8000, 1);
+	set.device.breaker = DMR_NL_BREAKER_CLOSED;
+	told(DMR_NL_EVENT_BREAKER_CLOSED, 0, 0);
+	/* What still ends of what was on its way. */
+	told(DMR_NL_EVENT_READ_ERROR, 9000, 1);
+	told(DMR_NL_EVENT_SLOW, 10000, 1);
+	run();
+	wait_for_tick();
+	wait_for_tick();
+	wait_for_tick();
+	assert_int_equal(module.calls, 0);
+	/* Errors of a device that works count again. */
+	told(DMR_NL_EVENT_READ_ERROR, 50000, 1);
+	wait_for_tick();
+	assert_true(module.gone[50001]);
+}
+
 static void fails(void **unused)
 {
 	unsigned int i;
@@ -475,7 +502,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(moves), TEST(portions), TEST(out_of_time), TEST(budget), TEST(killed),
 		TEST(healthy), TEST(reserve), TEST(stale), TEST(switched_off), TEST(cannot),
-		TEST(fails), TEST(another_session),
+		TEST(outage), TEST(fails), TEST(another_session),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
