@@ -289,7 +289,15 @@ static void tell_limits(struct set_rules *r, const struct watched_set *set, bool
 
 /* --- Moving --------------------------------------------------------------- */
 
-/* In the thread. The set is asked again first: the reserve holds, whoever used slots since. */
+static bool breaker_open(const struct dmremap_nl_device *device)
+{
+	return device->breaker != DMR_NL_BREAKER_CLOSED;
+}
+
+/*
+ * In the thread. The set is asked again first: the reserve holds, whoever used slots
+ * since. And after a failure: was it the block, or has the whole device gone?
+ */
 static int move_fn(struct worker *worker, void *arg, struct dmremap_error *err)
 {
 	struct move *m = arg;
@@ -305,6 +313,8 @@ static int move_fn(struct worker *worker, void *arg, struct dmremap_error *err)
 	if (!r) {
 		if (m->device.session != m->session)
 			return -ENODEV;
+		if (breaker_open(&m->device))
+			return -EIO;
 		room = reserve_left(m->device.slots, m->device.slots_used, m->reserve);
 		count = m->danger.count < room ? m->danger.count : room;
 		m->no_room = !count;
@@ -319,6 +329,11 @@ static int move_fn(struct worker *worker, void *arg, struct dmremap_error *err)
 			m->done = count;
 		if (m->done)
 			r = 0;
+		/* Without a failure the number of slots that are used is known. */
+		if (!r && !m->result.failed)
+			m->device.slots_used += m->result.relocated;
+		else
+			m->have_device = dmremap_nl_device(nl, m->uuid, &m->device, NULL) >= 0;
 	}
 	if (r == -ENOENT)
 		worker_nl_drop(worker);
@@ -354,6 +369,7 @@ static void move_done(struct daemon *daemon, void *arg, int error,
 	struct danger did = m->danger, nothing = { 0 };
 	struct predict_set known;
 	uint64_t now = clock_now(), used;
+	bool outage;
 
 	/* Gone, or activated anew meanwhile: what was taken off the budget stays so. */
 	if (!r || set->device.session != m->session || error == -ECANCELED)
@@ -365,8 +381,9 @@ static void move_done(struct daemon *daemon, void *arg, int error,
 	budget_save(r);
 	if (m->have_device) {
 		set->device.slots = m->device.slots;
-		set->device.slots_used = m->device.slots_used + used;
+		set->device.slots_used = m->device.slots_used;
 	}
+	outage = !breaker_closed(set) || (m->have_device && breaker_open(&m->device));
 	if (m->ended - m->begun > LONG_NS && (m->result.lost || m->result.failed))
 		r->portion = r->portion / 2 > MIN_PORTION ? r->portion / 2 : MIN_PORTION;
 	else if (m->ended - m->begun < SHORT_NS)
@@ -374,6 +391,13 @@ static void move_done(struct daemon *daemon, void *arg, int error,
 
 	known = what_is_known(daemon, set);
 	r->predictor->begun(r->model, &nothing, now);
+	if (outage) {
+		/* The breaker tells, and what failed was none of the blocks' doing. */
+		if (used)
+			add_acts(r, m);
+		set_refresh(daemon, set);
+		goto out_later;
+	}
 	if (error < 0 && !used && worth_another_try(error) && ++r->tries < TRIES) {
 		put_back(r, m);
 		goto out_later;
@@ -395,8 +419,8 @@ static void move_done(struct daemon *daemon, void *arg, int error,
 			  set->device.name, m->danger.first,
 			  m->danger.first + m->danger.count - 1,
 			  *err->text ? err->text : strerror(error ? -error : ENOSPC));
-		tell_failed(r, set, m, *err->text ? err->text :
-			    "No spare block could be had for it.", now);
+		tell_failed(r, set, m, error < 0 && *err->text ? err->text :
+			    "They could not be read.", now);
 	}
 	if (!m->no_room && !(error < 0)) {
 		dispatch(daemon, set);
