@@ -61,14 +61,15 @@ uint64_t clock_now(void);
  * `spare` uses libdevmapper and libblkid; every lane has its own netlink connection.
  */
 #define WORKER_MOVES	4
+#define WORKER_PROBES	4
 enum worker_lane {
 	WORKER_QUERY,	/* dumps and other questions to the module: soon answered */
 	WORKER_CHANGE,	/* policy, scrubs: waits for its turn behind blocks that are moved */
 	WORKER_SPARE,	/* adding spares */
 	WORKER_STORAGE,	/* history and state: may hang as long as the disk does */
 	WORKER_HOOKS,	/* people's programs */
-	WORKER_PROBE,	/* reading labels off devices that may hang */
-	WORKER_MOVE,	/* moving blocks: several lanes, so that one disk does not keep others */
+	WORKER_PROBE,	/* reading labels off devices that may hang: one keeps no others */
+	WORKER_MOVE = WORKER_PROBE + WORKER_PROBES,	/* moving blocks: several lanes, so that one disk does not keep others */
 	NR_WORKER_LANES = WORKER_MOVE + WORKER_MOVES,
 };
 
@@ -428,6 +429,7 @@ struct daemon {
 	struct samples *samples;
 	struct smart *smart;
 	struct spares *spares;
+	struct probes *probes;
 	struct rules *rules;
 	struct set_watch *watch;
 	struct listener *listener;

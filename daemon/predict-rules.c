@@ -260,9 +260,12 @@ static void rules_event_in(void *state, const struct predict_set *set,
 		exact = true;
 		break;
 	case DMR_NL_EVENT_BREAKER_OPEN:
-		/* The device has gone: none of it was about blocks. */
+	case DMR_NL_EVENT_BREAKER_CLOSED:
+		/* The device was gone: none of it was about blocks. */
 		list->nr = 0;
 		s->nr_chases = 0;
+		memset(s->errors, 0, sizeof(s->errors));
+		s->errors_untold = 0;
 		return;
 	default:
 		return;

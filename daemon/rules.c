@@ -19,6 +19,7 @@
 #define TICK_USEC	USEC_PER_SEC
 #define TELL_NS		(10 * NSEC_PER_SEC)	/* told at least so often while it goes on */
 #define FAILED_NS	(60 * NSEC_PER_SEC)	/* failures, at most so often */
+#define SETTLE_NS	(2 * NSEC_PER_SEC)	/* so long after an outage its I/O still ends */
 #define TRIES		3
 #define BUDGET_DAYS	2			/* how long the state keeps a set */
 
@@ -44,6 +45,7 @@ struct set_rules {
 	bool busy;
 	unsigned int tries;		/* of what is first */
 	uint64_t failed_told;
+	uint64_t closed_at;		/* when the breaker closed; 0: not seen */
 };
 
 struct rules {
@@ -118,6 +120,11 @@ static void budget_save(struct set_rules *r)
 static const struct set_config *config_for(struct daemon *daemon, const struct watched_set *set)
 {
 	return config_of(daemon->config, set->device.name, set->device.uuid);
+}
+
+static bool breaker_closed(const struct watched_set *set)
+{
+	return set->device.breaker == DMR_NL_BREAKER_CLOSED;
 }
 
 static struct predict_set what_is_known(struct daemon *daemon, const struct watched_set *set)
@@ -282,7 +289,15 @@ static void tell_limits(struct set_rules *r, const struct watched_set *set, bool
 
 /* --- Moving --------------------------------------------------------------- */
 
-/* In the thread. The set is asked again first: the reserve holds, whoever used slots since. */
+static bool breaker_open(const struct dmremap_nl_device *device)
+{
+	return device->breaker != DMR_NL_BREAKER_CLOSED;
+}
+
+/*
+ * In the thread. The set is asked again first: the reserve holds, whoever used slots
+ * since. And after a failure: was it the block, or has the whole device gone?
+ */
 static int move_fn(struct worker *worker, void *arg, struct dmremap_error *err)
 {
 	struct move *m = arg;
@@ -298,6 +313,8 @@ static int move_fn(struct worker *worker, void *arg, struct dmremap_error *err)
 	if (!r) {
 		if (m->device.session != m->session)
 			return -ENODEV;
+		if (breaker_open(&m->device))
+			return -EIO;
 		room = reserve_left(m->device.slots, m->device.slots_used, m->reserve);
 		count = m->danger.count < room ? m->danger.count : room;
 		m->no_room = !count;
@@ -312,6 +329,11 @@ static int move_fn(struct worker *worker, void *arg, struct dmremap_error *err)
 			m->done = count;
 		if (m->done)
 			r = 0;
+		/* Without a failure the number of slots that are used is known. */
+		if (!r && !m->result.failed)
+			m->device.slots_used += m->result.relocated;
+		else
+			m->have_device = dmremap_nl_device(nl, m->uuid, &m->device, NULL) >= 0;
 	}
 	if (r == -ENOENT)
 		worker_nl_drop(worker);
@@ -347,6 +369,7 @@ static void move_done(struct daemon *daemon, void *arg, int error,
 	struct danger did = m->danger, nothing = { 0 };
 	struct predict_set known;
 	uint64_t now = clock_now(), used;
+	bool outage;
 
 	/* Gone, or activated anew meanwhile: what was taken off the budget stays so. */
 	if (!r || set->device.session != m->session || error == -ECANCELED)
@@ -358,8 +381,9 @@ static void move_done(struct daemon *daemon, void *arg, int error,
 	budget_save(r);
 	if (m->have_device) {
 		set->device.slots = m->device.slots;
-		set->device.slots_used = m->device.slots_used + used;
+		set->device.slots_used = m->device.slots_used;
 	}
+	outage = !breaker_closed(set) || (m->have_device && breaker_open(&m->device));
 	if (m->ended - m->begun > LONG_NS && (m->result.lost || m->result.failed))
 		r->portion = r->portion / 2 > MIN_PORTION ? r->portion / 2 : MIN_PORTION;
 	else if (m->ended - m->begun < SHORT_NS)
@@ -367,6 +391,13 @@ static void move_done(struct daemon *daemon, void *arg, int error,
 
 	known = what_is_known(daemon, set);
 	r->predictor->begun(r->model, &nothing, now);
+	if (outage) {
+		/* The breaker tells, and what failed was none of the blocks' doing. */
+		if (used)
+			add_acts(r, m);
+		set_refresh(daemon, set);
+		goto out_later;
+	}
 	if (error < 0 && !used && worth_another_try(error) && ++r->tries < TRIES) {
 		put_back(r, m);
 		goto out_later;
@@ -388,8 +419,8 @@ static void move_done(struct daemon *daemon, void *arg, int error,
 			  set->device.name, m->danger.first,
 			  m->danger.first + m->danger.count - 1,
 			  *err->text ? err->text : strerror(error ? -error : ENOSPC));
-		tell_failed(r, set, m, *err->text ? err->text :
-			    "No spare block could be had for it.", now);
+		tell_failed(r, set, m, error < 0 && *err->text ? err->text :
+			    "They could not be read.", now);
 	}
 	if (!m->no_room && !(error < 0)) {
 		dispatch(daemon, set);
@@ -404,7 +435,7 @@ out:
 
 static bool can_move(const struct watched_set *set)
 {
-	return set->device.mode == DMR_NL_MODE_RW && set->device.breaker == DMR_NL_BREAKER_CLOSED;
+	return set->device.mode == DMR_NL_MODE_RW && breaker_closed(set);
 }
 
 /* Move the next portion, unless one is on its way. */
@@ -471,12 +502,31 @@ int rules_start(struct daemon *daemon)
 	return daemon->rules ? 0 : -ENOMEM;
 }
 
+/* A device that is gone fails everywhere, which says nothing about its blocks. */
+static bool of_an_outage(const struct watched_set *set, const struct dmremap_event *event,
+			 uint64_t now)
+{
+	const struct set_rules *r = set->rules;
+
+	switch (event->kind) {
+	case DMR_NL_EVENT_SLOW:
+	case DMR_NL_EVENT_READ_ERROR:
+	case DMR_NL_EVENT_WRITE_ERROR:
+		return !breaker_closed(set) ||
+		       (r && r->closed_at && now >= r->closed_at &&
+			now < r->closed_at + SETTLE_NS);
+	default:
+		return false;
+	}
+}
+
 void rules_event(struct daemon *daemon, struct watched_set *set,
 		 const struct dmremap_event *event)
 {
 	struct predict_set known = what_is_known(daemon, set);
+	uint64_t now = clock_now();
 
-	if (!daemon->rules)
+	if (!daemon->rules || of_an_outage(set, event, now))
 		return;
 	switch (event->kind) {
 	case DMR_NL_EVENT_SLOW:
@@ -485,6 +535,7 @@ void rules_event(struct daemon *daemon, struct watched_set *set,
 	case DMR_NL_EVENT_LOST:
 	case DMR_NL_EVENT_RELOCATED:
 	case DMR_NL_EVENT_BREAKER_OPEN:
+	case DMR_NL_EVENT_BREAKER_CLOSED:
 		break;
 	default:
 		return;
@@ -496,7 +547,9 @@ void rules_event(struct daemon *daemon, struct watched_set *set,
 		if (!set->rules)
 			return;
 	}
-	set->rules->predictor->event(set->rules->model, &known, event, clock_now(),
+	if (event->kind == DMR_NL_EVENT_BREAKER_CLOSED)
+		set->rules->closed_at = now;
+	set->rules->predictor->event(set->rules->model, &known, event, now,
 				     &set->rules->pending);
 	dispatch(daemon, set);
 }

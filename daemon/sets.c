@@ -238,8 +238,10 @@ void set_conditions(struct daemon *daemon, struct watched_set *set)
 	alert = base;
 	alert.kind = ALERT_FROZEN;
 	alert_condition(daemon, &alert, device->mode == DMR_NL_MODE_FROZEN);
+	/* A device that is gone keeps no copy either: that is told once, by the breaker. */
 	alert.kind = ALERT_HEADER_OUT;
-	alert_condition(daemon, &alert, device->header_out);
+	if (device->breaker == DMR_NL_BREAKER_CLOSED)
+		alert_condition(daemon, &alert, device->header_out);
 	alert.kind = ALERT_SECTORS_LOST;
 	alert.count = device->lost;
 	alert_condition(daemon, &alert, device->lost > 0);

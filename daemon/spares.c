@@ -3,7 +3,7 @@
  * Labelled spares: found at the start and by udev's events, and added to a set that has
  * fallen to its threshold. One decision at a time, so that no two sets want the same one.
  *
- * Devices are opened for reading only, by the lane `probe`. The lane `spare` opens for
+ * Devices are opened for reading only, by spares-probe.c. The lane `spare` opens for
  * writing the one that was chosen, exclusively, if it still carries the label by which it
  * was chosen (lib/spare.c).
  */
@@ -12,12 +12,14 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <systemd/sd-device.h>
+#include <unistd.h>
 
 #include "spares.h"
 
 #define MAX_CANDIDATES	256
-#define MAX_WAITING	8192		/* devices to be looked at */
 #define TICK_USEC	USEC_PER_SEC
+#define UDEV_SOCKET	"/run/udev/control"
+#define DEVICE_SIZE	48
 #define NEWS_NS		(20 * NSEC_PER_SEC)	/* so long a set is waited for to tell of it */
 
 /* A spare was added, and what is known of the set may be older. */
@@ -26,36 +28,25 @@ struct set_spares {
 	uint64_t until;
 };
 
-struct place {
-	char path[DMREMAP_PATH_SIZE];
-	unsigned int major, minor;
-	int labelled;			/* out: as dmremap_label_read() */
-	struct dmremap_label label;
-};
-
-struct probe {
-	size_t nr;
-	struct place places[];
-};
-
 struct spares {
 	struct daemon *daemon;
 	sd_device_monitor *monitor;
 	sd_event_source *tick;
 	struct candidates candidates;
 	unsigned int nr;
-	struct place *waiting;		/* to be looked at */
-	size_t nr_waiting, room;
-	bool probing, adding, searched;	/* searched: all that was there has been looked at */
+	bool searched;			/* all that was there at the start has been looked at */
+	struct addition *adding;	/* on its way */
+	sd_event_source *patience;	/* that it takes long */
 };
 
 /* A spare on its way into a set. */
 struct addition {
 	char uuid[DMREMAP_UUID_SIZE], path[DMREMAP_PATH_SIZE], label[DMREMAP_UUID_SIZE];
 	uint32_t tier;
+	/* The members of the set, as far as they are there, and the spare: nothing else is read. */
+	unsigned int nr;
+	char devices[DMR_MAX_MEMBERS + 1][DEVICE_SIZE];
 };
-
-static void consider(struct daemon *daemon);
 
 static void look_again(struct spares *spares, uint64_t usec)
 {
@@ -114,84 +105,15 @@ static void take_probed(struct spares *spares, const struct place *p)
 	c->label = p->label;
 }
 
-static int probe_fn(struct worker *worker, void *arg, struct dmremap_error *err)
+static void consider(struct daemon *daemon);
+
+static void probed(struct daemon *daemon, const struct place *place)
 {
-	struct probe *probe = arg;
-	size_t i;
-
-	for (i = 0; i < probe->nr; i++) {
-		if (worker_stopping(worker))
-			return -ECANCELED;
-		probe->places[i].labelled = dmremap_label_read(probe->places[i].path,
-							       &probe->places[i].label, NULL);
-	}
-	return 0;
-}
-
-static void probe_next(struct daemon *daemon);
-
-static void probe_done(struct daemon *daemon, void *arg, int result,
-		       const struct dmremap_error *err)
-{
-	struct spares *spares = daemon->spares;
-	struct probe *probe = arg;
-	size_t i;
-
-	if (spares) {
-		spares->probing = false;
-		for (i = 0; i < probe->nr && result >= 0; i++)
-			take_probed(spares, &probe->places[i]);
-	}
-	free(probe);
-	if (!spares || result == -ECANCELED)
+	if (!daemon->spares)
 		return;
-	spares->searched = true;
-	probe_next(daemon);
+	if (place)
+		take_probed(daemon->spares, place);
 	consider(daemon);
-}
-
-static void probe_next(struct daemon *daemon)
-{
-	struct spares *spares = daemon->spares;
-	struct probe *probe;
-
-	if (spares->probing || !spares->nr_waiting)
-		return;
-	probe = malloc(sizeof(*probe) + spares->nr_waiting * sizeof(probe->places[0]));
-	if (!probe)
-		return;
-	probe->nr = spares->nr_waiting;
-	memcpy(probe->places, spares->waiting, probe->nr * sizeof(probe->places[0]));
-	if (worker_submit(daemon, WORKER_PROBE, probe_fn, probe, probe_done) < 0) {
-		free(probe);
-		look_again(spares, TICK_USEC);
-		return;
-	}
-	spares->probing = true;
-	spares->nr_waiting = 0;
-	free(spares->waiting);
-	spares->waiting = NULL;
-	spares->room = 0;
-}
-
-static void want_probe(struct spares *spares, const struct place *p)
-{
-	size_t i;
-
-	for (i = 0; i < spares->nr_waiting; i++)
-		if (!strcmp(spares->waiting[i].path, p->path))
-			return;
-	if (spares->nr_waiting == spares->room) {
-		size_t room = spares->room ? 2 * spares->room : 16;
-		struct place *more = room > MAX_WAITING ? NULL :
-				     reallocarray(spares->waiting, room, sizeof(*more));
-
-		if (!more)
-			return;
-		spares->waiting = more;
-		spares->room = room;
-	}
-	spares->waiting[spares->nr_waiting++] = *p;
 }
 
 static bool sysattr_is(sd_device *device, const char *name, const char *value)
@@ -252,6 +174,21 @@ static bool is_member(struct daemon *daemon, unsigned int major, unsigned int mi
 	return false;
 }
 
+/*
+ * What udev has seen is read only if it found a label there: a device that does not
+ * answer keeps nobody, and no disk is woken. While udev runs it tells in the end of each
+ * device that there is; without it all have to be read.
+ */
+static bool may_be_labelled(sd_device *device)
+{
+	const char *kind;
+
+	if (sd_device_get_is_initialized(device) > 0)
+		return sd_device_get_property_value(device, "DMREMAP_KIND", &kind) >= 0 &&
+		       !strcmp(kind, "label");
+	return access(UDEV_SOCKET, F_OK) < 0;
+}
+
 static void take_device(struct spares *spares, sd_device *device, bool gone)
 {
 	struct place p = { .labelled = 0 };
@@ -264,8 +201,9 @@ static void take_device(struct spares *spares, sd_device *device, bool gone)
 	if (!gone && sd_device_get_devnum(device, &devno) >= 0) {
 		p.major = major(devno);
 		p.minor = minor(devno);
-		if (is_free(device) && !is_member(spares->daemon, p.major, p.minor)) {
-			want_probe(spares, &p);
+		if (may_be_labelled(device) && is_free(device) &&
+		    !is_member(spares->daemon, p.major, p.minor)) {
+			probes_want(spares->daemon->probes, &p);
 			return;
 		}
 	}
@@ -280,7 +218,6 @@ static int device_event(sd_device_monitor *monitor, sd_device *device, void *arg
 	if (sd_device_get_action(device, &action) < 0)
 		return 0;
 	take_device(spares, device, action == SD_DEVICE_REMOVE || action == SD_DEVICE_OFFLINE);
-	probe_next(spares->daemon);
 	return 0;
 }
 
@@ -330,9 +267,15 @@ static int add_to(struct worker *worker, struct dmremap_scan *scan, const struct
 
 static int add_fn(struct worker *worker, void *arg, struct dmremap_error *err)
 {
+	const char *paths[DMR_MAX_MEMBERS + 2] = { NULL };
 	struct dmremap_scan *scan = NULL;
-	int r = dmremap_scan_new(0, NULL, &scan, err);
+	struct addition *a = arg;
+	unsigned int i;
+	int r;
 
+	for (i = 0; i < a->nr; i++)
+		paths[i] = a->devices[i];
+	r = dmremap_scan_new(0, paths, &scan, err);
 	if (!r)
 		r = add_to(worker, scan, arg, err);
 	dmremap_scan_free(scan);
@@ -377,7 +320,8 @@ static void add_done(struct daemon *daemon, void *arg, int result,
 		free(a);
 		return;
 	}
-	spares->adding = false;
+	spares->adding = NULL;
+	sd_event_source_set_enabled(spares->patience, SD_EVENT_OFF);
 	if (c && strcmp(c->label.uuid, a->label))
 		c = NULL;
 	if (result >= 0) {
@@ -410,9 +354,35 @@ static void add_done(struct daemon *daemon, void *arg, int result,
 	look_again(spares, result >= 0 ? 2 * TICK_USEC : TICK_USEC / 10);
 }
 
+static void add_place(struct addition *a, unsigned int major, unsigned int minor)
+{
+	unsigned int i;
+	char *path = a->devices[a->nr];
+
+	if ((!major && !minor) || a->nr == DMR_MAX_MEMBERS + 1)
+		return;
+	snprintf(path, DEVICE_SIZE, "/dev/block/%u:%u", major, minor);
+	/* A spare on the data device itself. */
+	for (i = 0; i < a->nr; i++)
+		if (!strcmp(a->devices[i], path))
+			return;
+	a->nr++;
+}
+
+static int takes_long(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct spares *spares = arg;
+
+	if (spares->adding)
+		log_warning("Adding %s to the set %s takes long: it, or a member of the set, does not answer.",
+			    spares->adding->path, spares->adding->uuid);
+	return 0;
+}
+
 static int add(struct daemon *daemon, struct watched_set *set, struct candidate *c)
 {
 	struct addition *a = calloc(1, sizeof(*a));
+	unsigned int i;
 	int r;
 
 	if (!a)
@@ -421,12 +391,18 @@ static int add(struct daemon *daemon, struct watched_set *set, struct candidate 
 	snprintf(a->path, sizeof(a->path), "%s", c->path);
 	snprintf(a->label, sizeof(a->label), "%s", c->label.uuid);
 	a->tier = c->label.tier;
+	add_place(a, set->device.data_major, set->device.data_minor);
+	for (i = 0; i < set->nr_spares; i++)
+		add_place(a, set->spares[i].major, set->spares[i].minor);
+	add_place(a, c->major, c->minor);
 	r = worker_submit(daemon, WORKER_SPARE, add_fn, a, add_done);
 	if (r < 0) {
 		free(a);
 		return r;
 	}
-	daemon->spares->adding = true;
+	daemon->spares->adding = a;
+	sd_event_source_set_time_relative(daemon->spares->patience, probes_patience_usec);
+	sd_event_source_set_enabled(daemon->spares->patience, SD_EVENT_ONESHOT);
 	return 0;
 }
 
@@ -509,7 +485,10 @@ static void consider(struct daemon *daemon)
 	struct watched_set *set;
 	struct candidate *c;
 
-	if (!spares || spares->adding)
+	if (!spares)
+		return;
+	spares->searched |= probes_settled(daemon->probes);
+	if (spares->adding)
 		return;
 	set = most_needy(daemon, &c);
 	if ((set && add(daemon, set, c) < 0) || (!set && retries(spares)))
@@ -520,7 +499,6 @@ static int tick(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct spares *spares = arg;
 
-	probe_next(spares->daemon);
 	consider(spares->daemon);
 	return 0;
 }
@@ -532,8 +510,9 @@ static void spares_free(struct spares *spares)
 	while (!LIST_EMPTY(&spares->candidates))
 		drop(spares, LIST_FIRST(&spares->candidates));
 	sd_event_source_disable_unref(spares->tick);
+	sd_event_source_disable_unref(spares->patience);
 	sd_device_monitor_unref(spares->monitor);
-	free(spares->waiting);
+	probes_free(spares->daemon);
 	free(spares);
 }
 
@@ -545,6 +524,13 @@ static int watch(struct spares *spares)
 
 	if (r >= 0)
 		r = sd_event_source_set_enabled(spares->tick, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_add_time_relative(event, &spares->patience, CLOCK_MONOTONIC, 0,
+					       USEC_PER_SEC, takes_long, spares);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(spares->patience, SD_EVENT_OFF);
+	if (r >= 0)
+		r = probes_new(spares->daemon, probed);
 	if (r >= 0)
 		r = sd_device_monitor_new(&spares->monitor);
 	if (r >= 0)
@@ -573,7 +559,7 @@ int spares_start(struct daemon *daemon)
 		return r;
 	}
 	daemon->spares = spares;
-	probe_next(daemon);
+	consider(daemon);
 	return 0;
 }
 

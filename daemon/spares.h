@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which labelled device becomes a spare of which set. Pure; spares.c finds the devices and
- * acts.
+ * Which labelled device becomes a spare of which set (spares-match.c, pure), and reading
+ * labels (spares-probe.c). spares.c finds the devices and acts.
  */
 #ifndef DMREMAPD_SPARES_H
 #define DMREMAPD_SPARES_H
@@ -19,6 +19,30 @@ struct candidate {
 };
 
 LIST_HEAD(candidates, candidate);
+
+/* --- spares-probe.c ------------------------------------------------------------- */
+
+/* A device to be looked at. */
+struct place {
+	char path[DMREMAP_PATH_SIZE];
+	unsigned int major, minor;
+	int labelled;			/* out: as dmremap_label_read() */
+	struct dmremap_label label;
+};
+
+/* In the loop. @place NULL: one has not answered for long, and is not waited for. */
+typedef void (*probes_fn)(struct daemon *daemon, const struct place *place);
+
+/* daemon->probes. */
+int probes_new(struct daemon *daemon, probes_fn fn);
+void probes_want(struct probes *probes, const struct place *place);
+/* Has all that was wanted been looked at, but for what does not answer? */
+bool probes_settled(const struct probes *probes);
+void probes_free(struct daemon *daemon);
+/* After so long it is told that a device does not answer. Tests are impatient. */
+extern uint64_t probes_patience_usec;
+
+/* --- spares-match.c ------------------------------------------------------------- */
 
 /* Does the set need one: has it fallen to its threshold? */
 bool spare_needed(const struct dmremap_nl_device *device, unsigned int nr_spares,

@@ -190,6 +190,24 @@ int dmri_check_adopted(const struct dmremap_device *d, unsigned int flags,
 	return r;
 }
 
+/*
+ * What carries a label was looked at when it got it, and has not become a set's data since
+ * (lib/create.c): no other device need be read, which may be one that hangs.
+ */
+static int check_other_use(const struct dmremap_device *d, const struct dmremap_spare *spare,
+			   unsigned int flags, struct dmremap_plan *plan,
+			   struct dmremap_error *err)
+{
+	struct dmremap_raw raw = { .kind = DMREMAP_RAW_NONE };
+
+	if (!spare->label)
+		return dmri_check_adopted(d, flags, plan, err);
+	if (!(d->major || d->minor) || !dmri_known_match(d, &raw))
+		return 0;
+	return dmri_error(err, -EEXIST, "%s holds the data of the set %s.", d->path,
+			  *raw.set_name ? raw.set_name : raw.set_uuid);
+}
+
 static int no_such_label(const struct dmremap_spare *spare, struct dmremap_error *err)
 {
 	return dmri_error(err, -ENOKEY, "%s no longer carries the label %s; it is left alone.",
@@ -248,7 +266,7 @@ int dmremap_spare_add_plan(struct dmremap_set *set, const struct dmremap_spare *
 		r = take_label(c, spare, err);
 	if (r < 0)
 		return r;
-	r = dmri_check_adopted(d, flags, plan, err);
+	r = check_other_use(d, spare, flags, plan, err);
 	if (r < 0)
 		return r;
 	c->new.wipe = d->holds != DMREMAP_HOLDS_NOTHING;

@@ -61,6 +61,12 @@ quiet_rules() {
 
 # --- One alert -------------------------------------------------------------------
 
+# What was told of faults, in order: conditions that began, and moves that failed.
+alerts_begun() {
+	daemon_log --output json | jq -r 'select(.DMREMAP_PHASE == "begin" or
+		.DMREMAP_EVENT == "move-failed") | .DMREMAP_EVENT' | xargs
+}
+
 test_daemon_unplugged() {
 	set_on_dm
 	daemon_start
@@ -79,9 +85,13 @@ test_daemon_unplugged() {
 	sleep 3
 	check_is "and no other" "$(told BREAKER_OPEN)" 1
 	check_that "the journal has few lines" "$(daemon_log | wc -l)" "< 10"
+	check_is "one alert of any kind" "$(alerts_begun)" breaker-open
 	dm_swap under "$(linear_table "$data")"
 	check "its end is told" wait_until 30 told_times 1 BREAKER_OPEN_END
 	check_is "once" "$(told BREAKER_OPEN) $(told BREAKER_OPEN_END)" "1 1"
+	sleep 5
+	check_is "R4: nor after the replug" "$(status set used)" "$before"
+	check_is "nor another alert" "$(alerts_begun)" breaker-open
 }
 
 test_daemon_full() {

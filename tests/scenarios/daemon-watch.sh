@@ -235,6 +235,34 @@ test_watch_plugged_in() {
 	check_is "nothing was written there" "$(io_count "$empty" 4)" 0
 }
 
+# A device that never answers is there before, and appears meanwhile.
+test_watch_beside_a_hung_one() {
+	local ms
+	quiet_rules | daemon_config
+	null_disk data 64
+	null_disk small 4
+	null_disk under 16
+	null_disk below 16
+	scsi_disk plug dev_size_mb=64
+	need dmremapctl spare label "$plug"
+	scsi_gone "$plug"
+	full_set set "$data" "$small"
+	dm_make hung "$(linear_table "$under")"
+	udevadm settle
+	need dmsetup suspend hung
+	daemon_start
+	check "that no spare fits is told" wait_until 10 was_told NO_SPARE_FOUND
+	dm_make hangs "$(linear_table "$below")"
+	need dmsetup suspend hangs
+	scsi_back
+	ms=$(how_long has_spares set 2)
+	echo "# in use after $ms ms"
+	check_that "in use within 5 s" "$ms" "<= 5000"
+	check "told" wait_until 5 was_told SPARE_ADDED
+	dmsetup resume hung
+	dmsetup resume hangs
+}
+
 # The other way round: it is there, and the set becomes full.
 test_watch_becomes_full() {
 	local ms

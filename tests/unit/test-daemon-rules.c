@@ -30,6 +30,9 @@ static struct {
 	uint64_t used, slots, session, moved;
 	bool slow[100000], gone[100000];
 	int error;		/* of the next relocate */
+	bool unreadable;	/* each block fails */
+	bool trips;		/* the first that fails opens the breaker */
+	uint32_t breaker;
 	unsigned int calls;
 	uint64_t in_time;	/* blocks of one relocate before its time is over; 0: all */
 	uint64_t first, count;	/* of the last */
@@ -43,6 +46,7 @@ int dmremap_nl_device(struct dmremap_nl *nl, const char *name, struct dmremap_nl
 	device->session = module.session;
 	device->slots = module.slots;
 	device->slots_used = module.used;
+	device->breaker = module.breaker;
 	return 0;
 }
 
@@ -62,6 +66,12 @@ int dmremap_nl_relocate(struct dmremap_nl *nl, const char *name, uint64_t first,
 	for (b = first; b < first + count; b++) {
 		if (module.in_time && b == first + module.in_time)
 			return -ETIME;
+		if (module.unreadable) {
+			result->failed++;
+			if (module.trips)
+				module.breaker = DMR_NL_BREAKER_OPEN;
+			continue;
+		}
 		if (module.gone[b] || (slow_only && !module.slow[b])) {
 			result->unchanged++;
 			continue;
@@ -86,6 +96,7 @@ static bool submit_fails;
 static unsigned int alerts[NR_ALERTS];
 static bool holds[NR_ALERTS];
 static uint64_t told_moved;
+static char last_detail[256];
 
 uint64_t clock_now(void)
 {
@@ -127,6 +138,7 @@ void alert_condition(struct daemon *daemon, const struct alert *alert, bool is)
 void alert_tell(struct daemon *daemon, const struct alert *alert)
 {
 	alerts[alert->kind]++;
+	snprintf(last_detail, sizeof(last_detail), "%s", alert->detail ?: "");
 	if (alert->kind == ALERT_MOVED_AHEAD)
 		told_moved += alert->count;
 }
@@ -411,6 +423,54 @@ static void cannot(void **unused)
 	assert_int_equal(module.moved, 16);
 }
 
+/* While the device is gone every I/O fails. That says nothing of blocks, later neither. */
+static void outage(void **unused)
+{
+	told(DMR_NL_EVENT_READ_ERROR, 5000, 1);
+	run();
+	module.calls = 0;
+	set.device.breaker = DMR_NL_BREAKER_OPEN;
+	told(DMR_NL_EVENT_BREAKER_OPEN, 0, 0);
+	told(DMR_NL_EVENT_READ_ERROR, 6000, 1);
+	told(DMR_NL_EVENT_WRITE_ERROR, 7000, 1);
+	told(DMR_NL_EVENT_SLOW, 8000, 1);
+	set.device.breaker = DMR_NL_BREAKER_CLOSED;
+	told(DMR_NL_EVENT_BREAKER_CLOSED, 0, 0);
+	/* What still ends of what was on its way. */
+	told(DMR_NL_EVENT_READ_ERROR, 9000, 1);
+	told(DMR_NL_EVENT_SLOW, 10000, 1);
+	run();
+	wait_for_tick();
+	wait_for_tick();
+	wait_for_tick();
+	assert_int_equal(module.calls, 0);
+	/* Errors of a device that works count again. */
+	told(DMR_NL_EVENT_READ_ERROR, 50000, 1);
+	wait_for_tick();
+	assert_true(module.gone[50001]);
+}
+
+/* It fails while blocks are moved: what that is, the breaker tells. */
+static void unplugged(void **unused)
+{
+	module.unreadable = module.trips = true;
+	told(DMR_NL_EVENT_LOST, 5000, 1);
+	run();
+	assert_true(module.calls == 1);
+	wait_for_tick();
+	wait_for_tick();
+	/* That the breaker is open is found out before the next portion. */
+	assert_true(module.calls == 1);
+	assert_int_equal(alerts[ALERT_MOVE_FAILED] + alerts[ALERT_MOVED_AHEAD], 0);
+	/* Blocks that alone fail are told of, and what they did. */
+	module.breaker = DMR_NL_BREAKER_CLOSED;
+	module.trips = false;
+	told(DMR_NL_EVENT_LOST, 15000, 1);
+	run();
+	assert_int_equal(alerts[ALERT_MOVE_FAILED], 1);
+	assert_non_null(strstr(last_detail, "could not be read"));
+}
+
 static void fails(void **unused)
 {
 	unsigned int i;
@@ -475,7 +535,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(moves), TEST(portions), TEST(out_of_time), TEST(budget), TEST(killed),
 		TEST(healthy), TEST(reserve), TEST(stale), TEST(switched_off), TEST(cannot),
-		TEST(fails), TEST(another_session),
+		TEST(outage), TEST(unplugged), TEST(fails), TEST(another_session),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
