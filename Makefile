@@ -17,6 +17,7 @@ include cli/cli.mk
 include daemon/daemon.mk
 include tests/unit/unit.mk
 include tests/tools/tools.mk
+include tests/torture/torture.mk
 include packaging/packaging.mk
 
 # The module is built in a copy, so that several kernels can be built for side
