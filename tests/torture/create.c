@@ -135,7 +135,6 @@ const char *create_episode(unsigned int kind, uint64_t seed)
 	static struct log log;
 	static struct state s;
 	uint32_t moments[CUTS], done;
-	unsigned int nr = CUTS;
 
 	if (!s.disk[0].content)
 		state_init(&s);
@@ -154,11 +153,9 @@ const char *create_episode(unsigned int kind, uint64_t seed)
 	if (!kind && stop())
 		found_wrong("it can not be stopped: %s", run_output);
 	log_end();
-	if (nr > cuts_wanted - totals.cuts)
-		nr = cuts_wanted - totals.cuts;
-	choose_moments(&log, mix(seed, 9), moments, nr);
+	choose_moments(&log, mix(seed, 9), moments, CUTS);
 	totals.requests += log.nr;
-	for (unsigned int i = 0; i < nr; i++) {
+	for (unsigned int i = 0; i < CUTS && totals.cuts < cuts_wanted; i++) {
 		enum cut_way way = mix(seed, 2000 + i) % CUT_WAYS;
 		unsigned long before = wrong;
 		size_t mark = memory_mark();

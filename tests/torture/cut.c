@@ -2,8 +2,8 @@
 /*
  * What disks hold after their power was cut. A write is there for certain if it
  * was acknowledged with FUA, or if a flush that was sent after its answer was
- * acknowledged. Any other that had reached the disk may be there or not, sector
- * by sector, whatever became of those before and behind it.
+ * acknowledged; so is what a write that failed has done. Any other that had reached the
+ * disk may be there or not, sector by sector, whatever became of the others.
  */
 #include <string.h>
 
@@ -60,8 +60,8 @@ void cut_state(const struct log *log, uint32_t at, enum cut_way way, uint64_t se
 	for (uint32_t n = 0; n < log->nr; n++) {
 		const struct request *r = &log->requests[n];
 		bool durable = r->kind == DISK_DECAY ||
-			       (r->kind == DISK_WRITE && r->answered <= at && !r->failed &&
-				(r->fua || r->answered < flushed[r->disk]));
+			       (r->answered <= at && ((r->fua && !r->failed) ||
+						      r->answered < flushed[r->disk]));
 
 		if (r->kind == DISK_FLUSH || r->received > at)
 			continue;

@@ -327,6 +327,17 @@ static void receive(unsigned int disk)
 	nr_waiting++;
 }
 
+/* What is discarded may become zeroes, or a part of it, or nothing. */
+static void cut_trim(struct request *r)
+{
+	uint32_t nr = choose(r->nr + 1);
+
+	if (!choose(3))
+		nr = r->nr;
+	r->sector += choose(r->nr - nr + 1);
+	r->nr = nr;
+}
+
 /* A write that fails may have done a part of its work. */
 static void cut_failed_write(struct request *r, uint32_t bad)
 {
@@ -357,10 +368,12 @@ static void execute(struct waiting *w)
 			break;
 		}
 	}
+	if (w->type == NBD_CMD_TRIM)
+		cut_trim(r);
 	for (uint32_t i = 0; i < r->nr; i++) {
 		if (w->type == NBD_CMD_WRITE)
 			d->content[r->sector + i] = r->data + (size_t)i * SECTOR;
-		else if (w->type == NBD_CMD_TRIM && choose(2))
+		else if (w->type == NBD_CMD_TRIM)
 			d->content[r->sector + i] = zeroes;
 	}
 }

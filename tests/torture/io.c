@@ -134,11 +134,11 @@ static void submit(struct io *io)
 		die("io_submit: %m");
 }
 
-void io_start(enum io_kind kind, uint32_t sector, uint32_t nr)
+/* There is a free slot. */
+static void start(enum io_kind kind, uint32_t sector, uint32_t nr)
 {
 	struct io *io = ios;
 
-	io_wait(SLOTS - 1);
 	while (io->busy)
 		io++;
 	*io = (struct io){ .kind = kind, .busy = true, .sector = sector, .buf = io->buf,
@@ -235,16 +235,18 @@ static void reap(void)
 
 void io_wait(unsigned int most)
 {
-	while (running > most)
+	while (running > most || (nr_single && !most)) {
+		/* What failed as a whole is looked at sector by sector (R5). */
+		while (nr_single && running < SLOTS)
+			start(IO_READ, single[--nr_single], 1);
 		reap();
-	/* What failed as a whole is looked at sector by sector (R5). */
-	if (nr_single && running + 2 < SLOTS) {
-		uint32_t sector = single[--nr_single];
-
-		io_start(IO_READ, sector, 1);
-		if (!most)
-			io_wait(0);
 	}
+}
+
+void io_start(enum io_kind kind, uint32_t sector, uint32_t nr)
+{
+	io_wait(SLOTS - 1);
+	start(kind, sector, nr);
 }
 
 /* --- Jobs ---------------------------------------------------------------- */

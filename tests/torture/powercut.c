@@ -212,6 +212,7 @@ static void work_on(struct work *w, const struct seen *seen, uint64_t seed)
 	p = *w->profile;
 	p.rate[RESTART] = p.rate[SUSPEND] = 0;
 	p.incident = NOTHING;
+	p.moved = 0;
 	w->profile = &p;
 	w->random = seed;
 	w->model = model_of(seen, w->set.length, seed | 1ull << 62);
@@ -341,8 +342,6 @@ static void episode(const struct profile *p, uint64_t seed)
 		;
 	else
 		work_stop(&w);
-	if (nr > cuts_wanted - totals.cuts)
-		nr = cuts_wanted - totals.cuts;
 	choose_moments(&log, mix(seed, 9), moments, nr);
 	totals.requests += log.nr;
 	for (unsigned int i = 0; i < nr && totals.cuts < cuts_wanted; i++) {

@@ -32,7 +32,7 @@ uint64_t mix(uint64_t a, uint64_t b);
 
 enum request_kind {
 	DISK_WRITE,
-	DISK_TRIM,	/* may have become zeroes, sector by sector */
+	DISK_TRIM,	/* became zeroes */
 	DISK_FLUSH,
 	DISK_DECAY,	/* no request: the content can no longer be read */
 };
@@ -44,7 +44,7 @@ enum request_kind {
 struct request {
 	uint8_t disk, kind;
 	bool fua, failed;
-	uint32_t sector, nr;		/* what it changed; a write that failed: a part */
+	uint32_t sector, nr;		/* what it changed, which may be a part */
 	const uint8_t *data;		/* nr sectors; NULL: none */
 	uint32_t received, answered;	/* moments */
 };

@@ -26,6 +26,9 @@ const struct profile profiles[] = {
 	  .may_fail = true },
 	{ "small-blocks", -1, 1, SPARE_1, 1, 160, 96, IO(10, 50, 20, 10, 3, 3),
 	  { [BAD_WRITES] = 80, [RELOCATE] = 40, [RELEASE] = 60, [DECAY] = 30 } },
+	{ "many-pages", -1, 1, SPARE_1, 1, 100, 640, IO(10, 50, 20, 10, 3, 3),
+	  { [BAD_WRITES] = 200, [RELOCATE] = 60, [RELEASE] = 150, [DECAY] = 100 },
+	  .moved = 600 },
 	{ "large-blocks", -1, 32, SPARE_1, 2, 120, 512, IO(10, 50, 20, 10, 3, 3),
 	  { [BAD_WRITES] = 60, [RELOCATE] = 30, [RELEASE] = 50, [DECAY] = 80,
 	    [UNREADABLE] = 30 } },
@@ -296,6 +299,8 @@ static void incident(struct work *w)
 		w->dead = true;
 		break;
 	case SPARE_LEAVES:
+		snprintf(text, sizeof(text), " /dev/nbd%u", SPARE_1);
+		table_with(w, text);
 		message("evacuate 2");
 		break;
 	default:
@@ -306,8 +311,6 @@ static void incident(struct work *w)
 /* What an incident needs at the end. */
 static void incident_ends(struct work *w)
 {
-	char text[64];
-
 	finish_job(w);
 	incident_runs = false;
 	switch (w->profile->incident) {
@@ -320,8 +323,6 @@ static void incident_ends(struct work *w)
 			found_wrong("evacuate fails: %s", strerror(-job_result));
 			break;
 		}
-		snprintf(text, sizeof(text), " /dev/nbd%u", SPARE_1);
-		table_with(w, text);
 		w->set.nr_spares = 1;
 		job_start(reload_newest);
 		job_wait();
@@ -384,6 +385,8 @@ void work_steps(struct work *w, unsigned int steps, bool with_incident)
 	unsigned int when = steps / 4 + work_random(w, steps / 4 + 1);
 
 	current = w;
+	if (w->profile->moved)
+		message("relocate 0 %u", w->profile->moved);
 	for (unsigned int i = 0; i < steps; i++) {
 		if (with_incident && i == when)
 			incident(w);

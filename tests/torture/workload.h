@@ -60,6 +60,7 @@ struct profile {
 	unsigned int io[IO_KINDS];	/* weights */
 	unsigned int rate[HAPPENINGS];	/* in a thousand I/Os */
 	enum incident incident;
+	unsigned int moved;		/* blocks at the beginning of it */
 	bool may_fail;			/* spares may not suffice */
 };
 
