@@ -119,8 +119,8 @@ static void judge_cut(bool must)
 	}
 	if (!run_output[0])
 		found_wrong("the set is refused without a word");
-	/* Nothing that stands in the way of another try. */
-	if (create()) {
+	/* Nothing stands in the way of another try, but for a rest that can be destroyed. */
+	if (create() && (destroy() || create())) {
 		found_wrong("no new set can be made: %s", first_line());
 		return;
 	}

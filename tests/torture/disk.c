@@ -97,6 +97,35 @@ void memory_release(size_t mark)
 	memory_used = mark;
 }
 
+void memory_compact(void)
+{
+	size_t used = 0;
+	uint8_t *copy;
+
+	pthread_mutex_lock(&lock);
+	for (unsigned int i = 0; i < nr_disks; i++)
+		used += (size_t)disk_sectors[i] * SECTOR;
+	copy = malloc(used);
+	if (!copy || nr_waiting)
+		die("the disks can not be compacted");
+	used = 0;
+	for (unsigned int i = 0; i < nr_disks; i++) {
+		for (uint32_t n = 0; n < disk_sectors[i]; n++) {
+			const uint8_t **content = &live.disk[i].content[n];
+
+			if (*content < memory || *content >= memory + MEMORY)
+				continue;
+			memcpy(copy + used, *content, SECTOR);
+			*content = memory + used;
+			used += SECTOR;
+		}
+	}
+	memcpy(memory, copy, used);
+	memory_used = used;
+	free(copy);
+	pthread_mutex_unlock(&lock);
+}
+
 /* --- States -------------------------------------------------------------- */
 
 void state_init(struct state *s)
@@ -442,8 +471,10 @@ static void *serve(void *arg)
 				if (fds[i].revents)
 					receive(i);
 		} while (ready > 0);
-		/* Sometimes wait whether others come. */
-		if (nr_waiting && !choose(4))
+		/* Sometimes wait whether others come; disks stall, too. */
+		if (nr_waiting && !choose(2000))
+			usleep(choose(150000));
+		else if (nr_waiting && !choose(4))
 			usleep(choose(60));
 		else if (nr_waiting)
 			serve_one();

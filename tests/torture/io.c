@@ -36,7 +36,7 @@ struct io {
 	bool threaded, ended;
 };
 
-bool io_may_fail;
+bool io_may_fail, io_reads_may_fail;
 void (*io_promised)(uint32_t at);
 unsigned long io_done[IO_KINDS], io_failed[IO_KINDS], wrong;
 char doing[256];
@@ -203,7 +203,9 @@ static void complete(struct io *io, int64_t result)
 		model_flushed(model, io->begin, end);
 	if (io_promised && (io->kind == IO_FLUSH || io->kind == IO_FUA) && !err)
 		io_promised(end);
-	if (io->kind == IO_READ && err)
+	if (io->kind == IO_READ && err && io_reads_may_fail)
+		;
+	else if (io->kind == IO_READ && err)
 		judge_error(io, err, end);
 	else if (io->kind == IO_READ)
 		judge_read(io, end);

@@ -15,7 +15,9 @@
 #include "../tools/common.h"
 #include "user.h"
 
-#define CHUNK	128	/* sectors of one read */
+#define CHUNK		128	/* sectors of one read */
+#define SLOTS_BEGIN	2048	/* as make-image aligns them */
+#define NOBODY		(1ull << 40)
 
 char set_reason[256], run_output[4096];
 
@@ -55,12 +57,19 @@ static void take_table(struct set *set, const char *text)
 	set->nr_tables = 1;
 }
 
-static void fill_data(const struct set *set)
+/* Slots that were never written hold something that is nobody's. */
+static void fill_disks(const struct set *set)
 {
-	uint8_t *buf = aligned((size_t)set->length * SECTOR);
+	uint8_t *buf = aligned((size_t)(set->length + disk_sectors[set->data]) * SECTOR);
 
 	fill(buf, 0, set->length, 1);
 	disk_poke(set->data, set->offset, set->length, buf);
+	for (unsigned int i = 0; i < set->nr_spares; i++) {
+		uint32_t nr = disk_sectors[set->spare[i]] - SLOTS_BEGIN;
+
+		fill(buf, NOBODY, nr, 1);
+		disk_poke(set->spare[i], SLOTS_BEGIN, nr, buf);
+	}
 	free(buf);
 }
 
@@ -85,7 +94,7 @@ void set_make(struct set *set, enum shape shape, uint32_t block, unsigned int da
 			data, spares))
 		die("make-image: %s", run_output);
 	take_table(set, run_output);
-	fill_data(set);
+	fill_disks(set);
 }
 
 static int failed(int r, const char *what)

@@ -111,6 +111,8 @@ void log_begin(struct log *log);
 void log_end(void);
 size_t memory_mark(void);
 void memory_release(size_t mark);
+/* Keep only what the disks hold. Nobody uses them, and there is no log. */
+void memory_compact(void);
 
 /* --- Power cuts (cut.c) -------------------------------------------------- */
 

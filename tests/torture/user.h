@@ -69,6 +69,7 @@ void io_start(enum io_kind kind, uint32_t sector, uint32_t nr);
 /* Wait until at most so many run. */
 void io_wait(unsigned int most);
 extern bool io_may_fail;	/* writes and flushes may, if there is a reason */
+extern bool io_reads_may_fail;	/* whatever the model says */
 extern void (*io_promised)(uint32_t at);	/* told when something became durable */
 extern unsigned long io_done[IO_KINDS], io_failed[IO_KINDS];
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../tools/common.h"
 #include "workload.h"
@@ -259,6 +260,8 @@ static void happen(struct work *w, enum happening what)
 	case POLICY: policy(w); break;
 	case RESTART: restart(w); break;
 	case SUSPEND: job_start(suspend_resume); break;
+	case RELOAD: job_start(reload_newest); break;
+	case SCRUB: message("scrub %s", work_random(w, 3) ? "start" : "cancel"); break;
 	default: break;
 	}
 }
@@ -285,7 +288,8 @@ static void incident(struct work *w)
 
 	finish_job(w);
 	incident_runs = w->profile->incident == SPARE_ADDED ||
-			w->profile->incident == SPARE_LEAVES;
+			w->profile->incident == SPARE_LEAVES ||
+			w->profile->incident == DATA_GOES;
 	switch (w->profile->incident) {
 	case SPARE_ADDED:
 		snprintf(text, sizeof(text), " /dev/nbd%u /dev/nbd%u", SPARE_1, SPARE_2);
@@ -297,6 +301,10 @@ static void incident(struct work *w)
 	case SPARE_RETURNS:
 		disk_die(w->set.spare[1], true, lost);
 		w->dead = true;
+		break;
+	case DATA_GOES:
+		io_may_fail = io_reads_may_fail = true;
+		disk_die(w->set.data, true, NULL);
 		break;
 	case SPARE_LEAVES:
 		snprintf(text, sizeof(text), " /dev/nbd%u", SPARE_1);
@@ -328,6 +336,14 @@ static void incident_ends(struct work *w)
 		job_wait();
 		if (job_result)
 			found_wrong("a reload fails: %s", strerror(-job_result));
+		break;
+	case DATA_GOES:
+		io_wait(0);
+		disk_die(w->set.data, false, NULL);
+		/* Until the breaker has seen it. */
+		usleep(2500000);
+		io_may_fail = w->profile->may_fail;
+		io_reads_may_fail = false;
 		break;
 	case SPARE_RETURNS:
 		io_close();

@@ -40,6 +40,8 @@ enum happening {
 	POLICY,
 	RESTART,
 	SUSPEND,
+	RELOAD,
+	SCRUB,
 	HAPPENINGS,
 };
 
@@ -50,6 +52,7 @@ enum incident {
 	SPARE_DIES,
 	SPARE_LEAVES,
 	SPARE_RETURNS,	/* it dies, and is back at a restart */
+	DATA_GOES,	/* everything fails for a while, and nothing is lost */
 };
 
 struct profile {
