@@ -249,7 +249,7 @@ static void tell_lost(unsigned int disk, uint32_t sector, lost_fn *lost)
 {
 	const struct disk_state *d = &live.disk[disk];
 
-	if (lost && !d->dead && !(d->flags[sector] & BAD_READ) &&
+	if (lost && !(d->flags[sector] & BAD_READ) &&
 	    d->content[sector] != unreadable)
 		lost(disk, sector, d->content[sector]);
 }

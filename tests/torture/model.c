@@ -37,6 +37,7 @@ struct model {
 	uint32_t nr, size;
 	uint32_t flushed_up_to;		/* ops before it are durable or failed */
 	uint64_t version;
+	uint32_t zeroes_lost;		/* zeroes on a spare, of nobody knows whom */
 	struct list *of;
 };
 
@@ -198,6 +199,8 @@ void model_lost(struct model *m, const uint8_t *content, int64_t home)
 		add_loss(m, seen.sector, seen.version);
 	else if (!seen.version && home >= 0 && home < m->sectors)
 		add_loss(m, home, 0);
+	else if (!seen.version && !m->zeroes_lost)
+		m->zeroes_lost = moment();
 }
 
 /* --- The judge ----------------------------------------------------------- */
@@ -208,9 +211,12 @@ static bool is_zero_op(const struct op *o)
 }
 
 /* May its content be an error instead, at this moment? */
-static bool may_be_lost(const struct list *l, const struct op *o, uint32_t at)
+static bool may_be_lost(const struct model *m, const struct list *l, const struct op *o,
+			uint32_t at)
 {
 	if (o->kind == OP_LOSE || o->failed)
+		return true;
+	if (is_zero_op(o) && m->zeroes_lost && m->zeroes_lost <= at)
 		return true;
 	for (uint32_t i = 0; i < l->nr_losses; i++)
 		if (l->losses[i].since <= at &&
@@ -219,11 +225,11 @@ static bool may_be_lost(const struct list *l, const struct op *o, uint32_t at)
 	return false;
 }
 
-static bool op_allows(const struct list *l, const struct op *o, uint32_t sector,
-		      const struct seen *seen, uint32_t at)
+static bool op_allows(const struct model *m, const struct list *l, const struct op *o,
+		      uint32_t sector, const struct seen *seen, uint32_t at)
 {
 	if (seen->error)
-		return may_be_lost(l, o, at);
+		return may_be_lost(m, l, o, at);
 	if (is_zero_op(o))
 		return !seen->version;
 	return o->kind == OP_WRITE && seen->version == o->version && seen->sector == sector;
@@ -255,7 +261,7 @@ static bool allowed(const struct model *m, uint32_t sector, const struct seen *s
 		const struct op *o = &m->ops[l->ops[i]];
 
 		if (o->begin <= at && !(o->end && o->end < floor) &&
-		    op_allows(l, o, sector, seen, at))
+		    op_allows(m, l, o, sector, seen, at))
 			return true;
 	}
 	return false;
@@ -292,7 +298,7 @@ void model_explain(const struct model *m, uint32_t sector, uint32_t cut, char *t
 				 used ? ", " : "", names[o->kind],
 				 (unsigned long long)o->version, o->sector, o->nr,
 				 o->fua ? " FUA" : "", o->begin, o->end, o->durable,
-				 o->failed ? " failed" : may_be_lost(l, o, cut) ? " or lost" : "");
+				 o->failed ? " failed" : may_be_lost(m, l, o, cut) ? " or lost" : "");
 	}
 }
 
