@@ -9,7 +9,8 @@ BUILD := build
 PREFIX ?= /usr
 Q := @
 
-.PHONY: all module user netlink demo check bench install install-dkms clean help
+.PHONY: all module user netlink demo check bench torture torture-powercut
+.PHONY: install install-dkms clean help
 all: module user
 
 include lib/lib.mk
@@ -43,6 +44,13 @@ check:
 bench:
 	$(Q)tests/bench/metadata
 
+# Long tests: SEED=n repeats a run; COUNT=n cuts, EPISODE=n and CUT=n one of them;
+# SECONDS=n of random operation, ROUND=n one part of it.
+torture-powercut:
+	$(Q)tests/torture/run powercut "$(SEED)" "$(COUNT)" $(EPISODE) $(CUT)
+torture:
+	$(Q)tests/torture/run random "$(SEED)" "$(SECONDS)" $(ROUND)
+
 # The module by DKMS, for every kernel whose headers are there, now and later.
 DKMS_SOURCE := /usr/src/dm-remap-$(VERSION)
 install-dkms:
@@ -59,5 +67,7 @@ help:
 	@echo 'make demo             show what it does, in a virtual machine'
 	@echo 'make check            all tests'
 	@echo 'make bench            figures, one JSON object a line'
+	@echo 'make torture          random operation against a model (SEED=, SECONDS=)'
+	@echo 'make torture-powercut power cuts (SEED=, COUNT=)'
 	@echo 'make install          programs, library, manual pages, units, udev rules'
 	@echo 'make install-dkms     the module, for all kernels of this machine'
