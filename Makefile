@@ -10,6 +10,8 @@ PREFIX ?= /usr
 Q := @
 
 .PHONY: all module user netlink demo check check-kernels bench install install-dkms clean help
+.PHONY: all module user netlink demo check bench torture torture-powercut
+.PHONY: install install-dkms clean help
 all: module user
 
 include lib/lib.mk
@@ -17,6 +19,7 @@ include cli/cli.mk
 include daemon/daemon.mk
 include tests/unit/unit.mk
 include tests/tools/tools.mk
+include tests/torture/torture.mk
 include packaging/packaging.mk
 
 # The module is built in a copy, so that several kernels can be built for side
@@ -44,6 +47,13 @@ check-kernels:
 bench:
 	$(Q)tests/bench/metadata
 
+# Long tests: SEED=n repeats a run; COUNT=n cuts, EPISODE=n and CUT=n one of them;
+# SECONDS=n of random operation, ROUND=n one part of it.
+torture-powercut:
+	$(Q)tests/torture/run powercut "$(SEED)" "$(COUNT)" $(EPISODE) $(CUT)
+torture:
+	$(Q)tests/torture/run random "$(SEED)" "$(SECONDS)" $(ROUND)
+
 # The module by DKMS, for every kernel whose headers are there, now and later.
 DKMS_SOURCE := /usr/src/dm-remap-$(VERSION)
 install-dkms:
@@ -61,5 +71,7 @@ help:
 	@echo 'make check            all tests'
 	@echo 'make check-kernels    the same scenarios on every supported kernel'
 	@echo 'make bench            figures, one JSON object a line'
+	@echo 'make torture          random operation against a model (SEED=, SECONDS=)'
+	@echo 'make torture-powercut power cuts (SEED=, COUNT=)'
 	@echo 'make install          programs, library, manual pages, units, udev rules'
 	@echo 'make install-dkms     the module, for all kernels of this machine'

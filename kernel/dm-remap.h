@@ -252,6 +252,7 @@ struct frame_write {
 struct remap_store {
 	u8 set_uuid[16];
 	u64 gen, session, digest;
+	u64 loaded_before, loaded_after;	/* what the last commit found at activation says */
 	u64 *page_gen, *page_session;	/* of the version on disk; gen 0: none */
 	unsigned long *dirty;		/* pages to be written by the next commit */
 	unsigned long *dirty_first;	/* those of them that must be durable before the rest */
@@ -270,6 +271,12 @@ struct remap_store {
  * to flush its data (it is out now), -EREMOTEIO when the data device did.
  */
 int store_commit(struct remap_set *set);
+/*
+ * At activation, before anything else is written: when power went during the last
+ * commit some members may be one behind. They get what there is of it, so that no
+ * commit that follows leaves one two behind (R7), however often power goes.
+ */
+void store_level(struct remap_set *set);
 void store_mark(struct remap_set *set, u32 page);
 void store_mark_first(struct remap_set *set, u32 page);
 int store_init(struct remap_set *set, u32 nr_pages);

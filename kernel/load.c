@@ -705,6 +705,8 @@ static void take_assembly(struct load *l)
 	st->gen = l->assembly.gen;
 	st->session = l->assembly.session;
 	st->digest = l->assembly.digest;
+	st->loaded_before = l->assembly.before;
+	st->loaded_after = l->assembly.after;
 	for (i = 0; i < l->nr_pages; i++) {
 		st->page_gen[i] = l->assembly.pages[i].gen;
 		st->page_session[i] = l->assembly.pages[i].session;
@@ -860,6 +862,7 @@ int set_open(struct remap_set *set)
 	u64 session = get_random_u64();
 	int r;
 
+	store_level(set);
 	mark_out(set, session);
 	mark_repairs(set);
 	set->store.session = session;

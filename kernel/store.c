@@ -268,6 +268,32 @@ static int commit_pages(struct remap_set *set, struct commit *c)
 	return 0;
 }
 
+void store_level(struct remap_set *set)
+{
+	struct remap_store *st = &set->store;
+	struct commit c = {
+		.gen = st->gen, .before = st->loaded_before, .after = st->loaded_after,
+	};
+	unsigned int i;
+	u32 p;
+
+	for (p = 0; p < set->map.nr_pages && c.nr < COMMIT_PAGES; p++)
+		if (st->page_gen[p] == c.gen)
+			c.pages[c.nr++] = p;
+	for (i = 0; i < set->nr_members; i++) {
+		struct remap_member *m = set->members[i];
+
+		if (!takes_commits(m) || m->state != MEMBER_ACTIVE || m->newest >= c.gen)
+			continue;
+		if (!write_member(set, m, &c)) {
+			member_out(set, m, "its copy of the map can not be written");
+			continue;
+		}
+		adopt_frames(set, m, &c);
+		m->newest = c.gen;
+	}
+}
+
 /* Data before the map that refers to it. */
 static int flush_data(struct remap_set *set)
 {
