@@ -9,8 +9,7 @@ BUILD := build
 PREFIX ?= /usr
 Q := @
 
-.PHONY: all module user netlink demo check check-kernels bench install install-dkms clean help
-.PHONY: all module user netlink demo check bench torture torture-powercut
+.PHONY: all module user netlink demo check check-kernels bench torture torture-powercut
 .PHONY: install install-dkms clean help
 all: module user
 
