@@ -117,6 +117,7 @@ void worker_stop(struct daemon *daemon, unsigned int timeout_ms);
 /* What may be set for one set in `[set NAME]`; NAME is its name or UUID. */
 struct set_config {
 	bool policy;			/* send policy at all */
+	bool policy_health;		/* of what is sent, some depends on the drive's health */
 	struct dmremap_policy values;	/* its version is not used */
 
 	uint64_t scrub_interval;	/* seconds; 0: never by itself */
@@ -284,6 +285,8 @@ void policy_update(struct daemon *daemon, struct watched_set *set);
 void policy_event(struct daemon *daemon, struct watched_set *set,
 		  const struct dmremap_event *event);
 void policy_reload(struct daemon *daemon);
+/* A drive began to fail, or does no longer. */
+void policy_health_changed(struct daemon *daemon);
 /* Percent of free slots below which a set is low, as the module counts it. */
 uint32_t policy_spare_low(struct daemon *daemon, const struct watched_set *set);
 void policy_set_gone(struct daemon *daemon, struct watched_set *set);

@@ -116,8 +116,12 @@ static void tell(struct smart *smart, struct drive *d, bool holds, const char *d
 	struct alert alert = { .kind = ALERT_DISK_FAILING, .subject = subject_of(d),
 			       .disk = d->disk.path, .detail = detail, .reason = reason };
 
+	bool changed = d->failing != holds;
+
 	d->failing = holds;
 	alert_condition(smart->daemon, &alert, holds);
+	if (changed)
+		policy_health_changed(smart->daemon);
 }
 
 static void judge(struct smart *smart, struct drive *d)

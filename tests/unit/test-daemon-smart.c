@@ -56,6 +56,13 @@ void record_sample(struct daemon *daemon, const char *what, const char *subject,
 	snprintf(subjects[samples++ % 16], sizeof(subjects[0]), "%s", subject);
 }
 
+static unsigned int health_changes;
+
+void policy_health_changed(struct daemon *daemon)
+{
+	health_changes++;
+}
+
 void alert_condition(struct daemon *daemon, const struct alert *alert, bool holds)
 {
 	assert_int_equal(alert->kind, ALERT_DISK_FAILING);
@@ -347,6 +354,7 @@ static void tells(void **unused)
 	assert_int_equal(smart_start(&daemon_), 0);
 	UNTIL(failing);
 	assert_true(smart_failing(&daemon_, 8, 0));
+	assert_int_equal(health_changes, 1);
 	/* After a restart it sleeps: it is not better for that. */
 	smart_stop(&daemon_);
 	script("cat tests/unit/smartctl/asleep.json; exit 2");
@@ -357,8 +365,10 @@ static void tells(void **unused)
 	assert_int_equal(complaints, 0);
 	/* It is exchanged. */
 	nr_resolved = 0;
+	health_changes = 0;
 	smart_members_changed(&daemon_);
 	assert_false(failing);
+	assert_int_equal(health_changes, 1);
 }
 
 static void grows(void **unused)
