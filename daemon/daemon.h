@@ -68,6 +68,7 @@ enum worker_lane {
 	WORKER_SPARE,	/* adding spares */
 	WORKER_STORAGE,	/* history and state: may hang as long as the disk does */
 	WORKER_HOOKS,	/* people's programs */
+	WORKER_SMART,	/* starting smartctl, which is read off a disk too */
 	WORKER_PROBE,	/* reading labels off devices that may hang: one keeps no others */
 	WORKER_MOVE = WORKER_PROBE + WORKER_PROBES,	/* moving blocks: several lanes, so that one disk does not keep others */
 	NR_WORKER_LANES = WORKER_MOVE + WORKER_MOVES,

@@ -3,8 +3,11 @@
  * SMART: answers as smartctl gives them (tests/unit/smartctl), and the asking, of a fake
  * smartctl that answers, sleeps, hangs and lies.
  */
+#include <dlfcn.h>
 #include <setjmp.h>
+#include <spawn.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -69,6 +72,21 @@ int disk_resolve(unsigned int major, unsigned int minor, struct disk *disks, siz
 		return 0;
 	memcpy(disks, resolved, nr_resolved * sizeof(disks[0]));
 	return nr_resolved;
+}
+
+/* The disk with the program does not answer. */
+static atomic_bool spawn_hangs;
+
+int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *files,
+		const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+	static typeof(posix_spawn) *real;
+
+	if (!real)
+		real = (typeof(real))dlsym(RTLD_NEXT, "posix_spawn");
+	while (spawn_hangs)
+		usleep(1000);
+	return real(pid, path, files, attributes, argv, envp);
 }
 
 /* --- Answers ------------------------------------------------------------------------ */
@@ -284,6 +302,7 @@ static int begin(void **unused)
 	LIST_INIT(&daemon_.sets);
 	LIST_INSERT_HEAD(&daemon_.sets, &set, link);
 	assert_int_equal(sd_event_new(&daemon_.event), 0);
+	assert_int_equal(worker_init(&daemon_), 0);
 	samples = complaints = 0;
 	failing = false;
 	smart_first_usec = 0;
@@ -295,6 +314,7 @@ static int end(void **unused)
 	char command[128];
 
 	smart_stop(&daemon_);
+	worker_stop(&daemon_, 2000);
 	sd_event_unref(daemon_.event);
 	json_object_put(state);
 	state = NULL;
@@ -404,6 +424,28 @@ static void hangs(void **unused)
 	smart_limit_usec = 60 * USEC_PER_SEC;
 }
 
+static void program_hangs(void **unused)
+{
+	disks(1, (const char *const[]){ "sda" });
+	script("cat tests/unit/smartctl/ata.json");
+	spawn_hangs = true;
+	assert_int_equal(smart_start(&daemon_), 0);
+	/* The loop goes on. */
+	alarm(10);
+	run(300);
+	assert_int_equal(samples, 0);
+	spawn_hangs = false;
+	UNTIL(samples == 1);
+	/* The daemon ends while it hangs. */
+	spawn_hangs = true;
+	smart_stop(&daemon_);
+	assert_int_equal(smart_start(&daemon_), 0);
+	run(300);
+	smart_stop(&daemon_);
+	spawn_hangs = false;
+	alarm(0);
+}
+
 static void never_two(void **unused)
 {
 	char body[512];
@@ -461,7 +503,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ata), cmocka_unit_test(nvme), cmocka_unit_test(scsi),
 		cmocka_unit_test(no_values), cmocka_unit_test(garbage), cmocka_unit_test(growth),
-		ASKING(asks_all), ASKING(tells), ASKING(grows), ASKING(hangs), ASKING(never_two),
+		ASKING(asks_all), ASKING(tells), ASKING(grows), ASKING(hangs), ASKING(program_hangs), ASKING(never_two),
 		ASKING(lies), ASKING(no_program), ASKING(switched_off),
 	};
 
