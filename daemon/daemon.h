@@ -216,7 +216,7 @@ enum alert_kind {
 	ALERT_BREAKER_OPEN,
 	ALERT_FROZEN,
 	ALERT_SECTORS_LOST,
-	ALERT_DISK_FAILING,		/* subject: the disk (serial or path) */
+	ALERT_DISK_FAILING,		/* subject: the disk (model and serial, or path) */
 	ALERT_BUDGET_USED,		/* rules may move nothing more today */
 	ALERT_RESERVE_REACHED,		/* rules would need the slots that are kept free */
 	ALERT_NO_SPARE_FOUND,		/* one is wanted, none fits; detail says why */

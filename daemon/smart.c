@@ -84,6 +84,7 @@ static void schedule(struct smart *smart);
 
 /* --- Drives --------------------------------------------------------------- */
 
+/* In the history, where a drive is looked up by what is printed on it. */
 static const char *subject_of(const struct drive *d)
 {
 	return *d->disk.serial ? d->disk.serial : d->disk.path;
@@ -117,7 +118,7 @@ static void make_key(struct smart *smart, const struct disk *disk, char key[KEY_
 static void tell(struct smart *smart, struct drive *d, bool holds, const char *detail,
 		 const char *reason)
 {
-	struct alert alert = { .kind = ALERT_DISK_FAILING, .subject = subject_of(d),
+	struct alert alert = { .kind = ALERT_DISK_FAILING, .subject = d->key,
 			       .disk = d->disk.path, .detail = detail, .reason = reason };
 
 	d->failing = holds;

@@ -26,6 +26,8 @@ static char dir[64];
 static struct json_object *state;
 static unsigned int samples, complaints;
 static bool failing;
+static char failing_subject[512];
+static unsigned int contradicted;
 static char detail[256], subjects[16][DMR_ID_SIZE];
 static uint64_t clock_ = 1700000000 * NSEC_PER_SEC;
 static struct disk resolved[8];
@@ -63,6 +65,10 @@ void alert_condition(struct daemon *daemon, const struct alert *alert, bool hold
 {
 	assert_int_equal(alert->kind, ALERT_DISK_FAILING);
 	failing = holds;
+	if (holds)
+		snprintf(failing_subject, sizeof(failing_subject), "%s", alert->subject);
+	else if (!strcmp(failing_subject, alert->subject))
+		contradicted++;
 	snprintf(detail, sizeof(detail), "%s", alert->detail ?: "");
 }
 
@@ -381,6 +387,23 @@ static void tells(void **unused)
 	assert_false(failing);
 }
 
+/* One of two drives with the same serial number fails: the other does not deny it. */
+static void same_serial(void **unused)
+{
+	contradicted = 0;
+	failing_subject[0] = '\0';
+	disks(2, (const char *const[]){ "sda", "sdb" });
+	script("[ $disk = sdb ] || { cat tests/unit/smartctl/ata.json; exit; }\n"
+	       "cat tests/unit/smartctl/ata-failing.json; exit 24");
+	assert_int_equal(smart_start(&daemon_), 0);
+	UNTIL(samples == 2);
+	assert_true(*failing_subject);
+	smart_stop(&daemon_);
+	assert_int_equal(smart_start(&daemon_), 0);
+	UNTIL(samples == 4);
+	assert_int_equal(contradicted, 0);
+}
+
 static void grows(void **unused)
 {
 	disks(1, (const char *const[]){ "sda" });
@@ -503,7 +526,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ata), cmocka_unit_test(nvme), cmocka_unit_test(scsi),
 		cmocka_unit_test(no_values), cmocka_unit_test(garbage), cmocka_unit_test(growth),
-		ASKING(asks_all), ASKING(tells), ASKING(grows), ASKING(hangs), ASKING(program_hangs), ASKING(never_two),
+		ASKING(asks_all), ASKING(tells), ASKING(same_serial), ASKING(grows), ASKING(hangs), ASKING(program_hangs), ASKING(never_two),
 		ASKING(lies), ASKING(no_program), ASKING(switched_off),
 	};
 
