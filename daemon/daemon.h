@@ -38,6 +38,10 @@ struct watched_set;
 
 /* To the journal as a service, else to stderr. LOG_DEBUG needs --verbose. */
 void log_open(bool to_stderr, bool verbose);
+/* From now on a thread writes to the journal, and nobody waits for it. */
+int log_start(struct daemon *daemon);
+/* Until all is written, but no longer than this. */
+void log_stop(unsigned int timeout_ms);
 void log_print(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #define log_error(...)		log_print(LOG_ERR, __VA_ARGS__)
 #define log_warning(...)	log_print(LOG_WARNING, __VA_ARGS__)
