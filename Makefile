@@ -44,7 +44,7 @@ check:
 check-kernels:
 	$(Q)tests/kernels
 bench:
-	$(Q)tests/bench/metadata
+	$(Q)tests/bench/run
 
 # Long tests: SEED=n repeats a run; COUNT=n cuts, EPISODE=n and CUT=n one of them;
 # SECONDS=n of random operation, ROUND=n one part of it.

@@ -25,6 +25,9 @@ const struct config_key config_keys[] = {
 
 	{ "policy", "send-policy", CONFIG_BOOL, SET(policy), .value = "on",
 	  .help = "Send the values below to the module. Off: only what was set by hand holds." },
+	{ "policy", "policy-health", CONFIG_BOOL, SET(policy_health), .value = "on",
+	  .help = "While the data device's drive says that it fails: heal = spare, since what is "
+		  "written there now may not last." },
 	{ "policy", "heal", CONFIG_WORD, SET(values.heal), .words = "in-place|spare",
 	  .value = "in-place",
 	  .help = "Where a write of lost sectors goes: back in place if that holds, or to a spare at once." },

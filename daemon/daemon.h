@@ -38,6 +38,10 @@ struct watched_set;
 
 /* To the journal as a service, else to stderr. LOG_DEBUG needs --verbose. */
 void log_open(bool to_stderr, bool verbose);
+/* From now on a thread writes to the journal, and nobody waits for it. */
+int log_start(struct daemon *daemon);
+/* Until all is written, but no longer than this. */
+void log_stop(unsigned int timeout_ms);
 void log_print(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #define log_error(...)		log_print(LOG_ERR, __VA_ARGS__)
 #define log_warning(...)	log_print(LOG_WARNING, __VA_ARGS__)
@@ -68,6 +72,7 @@ enum worker_lane {
 	WORKER_SPARE,	/* adding spares */
 	WORKER_STORAGE,	/* history and state: may hang as long as the disk does */
 	WORKER_HOOKS,	/* people's programs */
+	WORKER_SMART,	/* starting smartctl, which is read off a disk too */
 	WORKER_PROBE,	/* reading labels off devices that may hang: one keeps no others */
 	WORKER_MOVE = WORKER_PROBE + WORKER_PROBES,	/* moving blocks: several lanes, so that one disk does not keep others */
 	NR_WORKER_LANES = WORKER_MOVE + WORKER_MOVES,
@@ -117,6 +122,7 @@ void worker_stop(struct daemon *daemon, unsigned int timeout_ms);
 /* What may be set for one set in `[set NAME]`; NAME is its name or UUID. */
 struct set_config {
 	bool policy;			/* send policy at all */
+	bool policy_health;		/* of what is sent, some depends on the drive's health */
 	struct dmremap_policy values;	/* its version is not used */
 
 	uint64_t scrub_interval;	/* seconds; 0: never by itself */
@@ -215,7 +221,7 @@ enum alert_kind {
 	ALERT_BREAKER_OPEN,
 	ALERT_FROZEN,
 	ALERT_SECTORS_LOST,
-	ALERT_DISK_FAILING,		/* subject: the disk (serial or path) */
+	ALERT_DISK_FAILING,		/* subject: the disk (model and serial, or path) */
 	ALERT_BUDGET_USED,		/* rules may move nothing more today */
 	ALERT_RESERVE_REACHED,		/* rules would need the slots that are kept free */
 	ALERT_NO_SPARE_FOUND,		/* one is wanted, none fits; detail says why */
@@ -284,6 +290,8 @@ void policy_update(struct daemon *daemon, struct watched_set *set);
 void policy_event(struct daemon *daemon, struct watched_set *set,
 		  const struct dmremap_event *event);
 void policy_reload(struct daemon *daemon);
+/* A drive began to fail, or does no longer. */
+void policy_health_changed(struct daemon *daemon);
 /* Percent of free slots below which a set is low, as the module counts it. */
 uint32_t policy_spare_low(struct daemon *daemon, const struct watched_set *set);
 void policy_set_gone(struct daemon *daemon, struct watched_set *set);

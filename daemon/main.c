@@ -15,6 +15,7 @@
 #include "daemon.h"
 
 #define STOP_MS		10000
+#define LOG_STOP_MS	3000
 
 struct options {
 	bool foreground, verbose, print_config;
@@ -172,7 +173,8 @@ static int start(struct daemon *daemon)
 		int (*start)(struct daemon *daemon);
 		const char *what;
 	} parts[] = {
-		{ watch_signals, "signals" }, { worker_init, "threads" },
+		{ watch_signals, "signals" }, { log_start, "the journal" },
+		{ worker_init, "threads" },
 		{ state_open, "the state" }, { record_start, "the history" },
 		{ hooks_start, "hooks" }, { alert_start, "alerts" }, { scrub_start, "scrubs" },
 		{ sample_start, "samples" }, { sets_start, "sets" }, { smart_start, "SMART" },
@@ -205,6 +207,7 @@ static void stop(struct daemon *daemon)
 	record_stop(daemon);
 	state_close(daemon);
 	worker_stop(daemon, STOP_MS);
+	log_stop(LOG_STOP_MS);
 }
 
 static int run(struct daemon *daemon)

@@ -32,6 +32,7 @@ struct policy_job {
 	char name[DMREMAP_NAME_SIZE], uuid[DMREMAP_UUID_SIZE];
 	struct dmremap_policy policy;
 	bool renewal;
+	bool health;			/* it is not what the configuration alone asks for */
 };
 
 /* --- What was sent last, in the state ---------------------------------------------- */
@@ -65,7 +66,7 @@ static bool risky(const struct dmremap_policy *p)
 	return p->unreadable != DMR_NL_UNREADABLE_FAIL || p->retries != DMR_DEFAULT_RETRIES;
 }
 
-/* The configuration's word; what is known of the disks' health will have its say here. */
+/* The configuration's word, and what is known of the health of the drive below. */
 static bool wanted(struct daemon *daemon, const struct watched_set *set,
 		   struct dmremap_policy *policy)
 {
@@ -74,6 +75,9 @@ static bool wanted(struct daemon *daemon, const struct watched_set *set,
 
 	*policy = config->values;
 	policy->version = 0;
+	if (config->policy_health &&
+	    smart_failing(daemon, set->device.data_major, set->device.data_minor))
+		policy->heal = DMR_NL_HEAL_SPARE;
 	/* Nothing to end, nothing to renew, no commit twice a day. */
 	if (!risky(policy))
 		policy->lifetime = 0;
@@ -218,6 +222,7 @@ static void sent(struct daemon *daemon, struct watched_set *set, const struct po
 	else
 		alert_tell(daemon, &(struct alert){
 			.kind = ALERT_POLICY_SENT, .name = job->name, .uuid = job->uuid,
+			.reason = job->health ? "health" : "configuration",
 			.count = job->policy.version });
 }
 
@@ -255,6 +260,8 @@ static void send(struct daemon *daemon, struct watched_set *set,
 		job->policy = *policy;
 		job->policy.version = sp->in_force.version + 1;
 		job->renewal = same_values(policy, &sp->in_force);
+		job->health = policy->heal != config_of(daemon->config, set->device.name,
+							set->device.uuid)->values.heal;
 		if (worker_submit(daemon, WORKER_CHANGE, send_job, job, send_done) >= 0) {
 			sp->busy = true;
 			sp->insist = false;
@@ -394,6 +401,14 @@ uint32_t policy_spare_low(struct daemon *daemon, const struct watched_set *set)
 	if (set->policy && set->policy->known)
 		return set->policy->in_force.spare_low;
 	return config_of(daemon->config, set->device.name, set->device.uuid)->values.spare_low;
+}
+
+void policy_health_changed(struct daemon *daemon)
+{
+	struct watched_set *set;
+
+	LIST_FOREACH(set, &daemon->sets, link)
+		policy_update(daemon, set);
 }
 
 void policy_reload(struct daemon *daemon)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Asking the drives of all members for SMART, one at a time, by smartctl as a child that
- * is watched from the loop. A sleeping drive is left asleep. One that hangs is left
+ * is started in a lane of its own, since the disk with the program may hang, and watched
+ * from the loop. A sleeping drive is left asleep. One that hangs is left
  * behind, and not asked again before its child has ended; the others are.
  */
 #include <fcntl.h>
@@ -48,7 +49,10 @@ struct query {
 	LIST_ENTRY(query) link;
 	struct smart *smart;
 	char path[DMREMAP_PATH_SIZE], key[KEY_SIZE];
+	char program[DMREMAP_PATH_SIZE];
+	bool spawning;			/* the lane has it, and `pid` and `out` */
 	pid_t pid;
+	int out;			/* the child's end of the pipe */
 	int pidfd, pipe;
 	sd_event_source *exit, *input, *timer;
 	char *output;
@@ -80,6 +84,7 @@ static void schedule(struct smart *smart);
 
 /* --- Drives --------------------------------------------------------------- */
 
+/* In the history, where a drive is looked up by what is printed on it. */
 static const char *subject_of(const struct drive *d)
 {
 	return *d->disk.serial ? d->disk.serial : d->disk.path;
@@ -113,11 +118,15 @@ static void make_key(struct smart *smart, const struct disk *disk, char key[KEY_
 static void tell(struct smart *smart, struct drive *d, bool holds, const char *detail,
 		 const char *reason)
 {
-	struct alert alert = { .kind = ALERT_DISK_FAILING, .subject = subject_of(d),
+	struct alert alert = { .kind = ALERT_DISK_FAILING, .subject = d->key,
 			       .disk = d->disk.path, .detail = detail, .reason = reason };
+
+	bool changed = d->failing != holds;
 
 	d->failing = holds;
 	alert_condition(smart->daemon, &alert, holds);
+	if (changed)
+		policy_health_changed(smart->daemon);
 }
 
 static void judge(struct smart *smart, struct drive *d)
@@ -272,6 +281,8 @@ static void query_free(struct query *q)
 		close(q->pidfd);
 	if (q->pipe >= 0)
 		close(q->pipe);
+	if (q->out >= 0)
+		close(q->out);
 	free(q->output);
 	free(q);
 }
@@ -432,39 +443,81 @@ static int watch(struct smart *smart, struct query *q)
 	return r < 0 ? r : 0;
 }
 
+static void ask_failed(struct smart *smart, struct drive *d, const char *program, int error)
+{
+	char why[DMREMAP_PATH_SIZE + 128];
+
+	snprintf(why, sizeof(why), "%s can not be run: %s.", program, strerror(-error));
+	take_failure(d, why);
+	/* Without the program there is nothing to hurry for. */
+	d->due = boottime(smart) + (error == -ENOENT ? RARELY :
+				    smart->daemon->config->smart_interval) * USEC_PER_SEC;
+	schedule(smart);
+}
+
+/* In the thread: it returns when the program was read, which its disk may not allow. */
+static int spawn_fn(struct worker *worker, void *arg, struct dmremap_error *err)
+{
+	struct query *q = arg;
+
+	return spawn(q->program, q->path, q->out, &q->pid);
+}
+
+static void spawned(struct daemon *daemon, void *arg, int result,
+		    const struct dmremap_error *err)
+{
+	struct smart *smart = daemon->smart;
+	struct query *q = arg;
+	struct drive *d;
+	int r = result;
+
+	q->spawning = false;
+	close(q->out);
+	q->out = -1;
+	if (!r)
+		r = smart ? watch(smart, q) : -ECANCELED;
+	if (!r)
+		return;
+	if (!result) {
+		kill_child(q);
+		waitpid(q->pid, NULL, WNOHANG);
+	}
+	d = smart ? drive_by_key(smart, q->key) : NULL;
+	if (smart)
+		smart->current = NULL;
+	if (d && r != -ECANCELED)
+		ask_failed(smart, d, q->program, r);
+	else if (smart)
+		schedule(smart);
+	query_free(q);
+}
+
 static int ask(struct smart *smart, struct drive *d)
 {
-	const char *program = smart->daemon->config->smartctl;
 	struct query *q = calloc(1, sizeof(*q));
 	int fds[2], r;
 
 	if (!q)
 		return -ENOMEM;
 	q->smart = smart;
-	q->pipe = q->pidfd = -1;
+	q->pipe = q->pidfd = q->out = -1;
 	snprintf(q->path, sizeof(q->path), "%s", d->disk.path);
 	snprintf(q->key, sizeof(q->key), "%s", d->key);
+	snprintf(q->program, sizeof(q->program), "%s", smart->daemon->config->smartctl);
 	if (pipe2(fds, O_CLOEXEC) < 0) {
 		r = -errno;
 		query_free(q);
 		return r;
 	}
 	q->pipe = fds[0];
+	q->out = fds[1];
 	fcntl(q->pipe, F_SETFL, O_NONBLOCK);
-	r = spawn(program, q->path, fds[1], &q->pid);
-	close(fds[1]);
-	if (!r)
-		r = watch(smart, q);
-	else
-		q->pid = 0;
+	r = worker_submit(smart->daemon, WORKER_SMART, spawn_fn, q, spawned);
 	if (r < 0) {
-		if (q->pid) {
-			kill_child(q);
-			waitpid(q->pid, NULL, WNOHANG);
-		}
 		query_free(q);
 		return r;
 	}
+	q->spawning = true;
 	smart->current = q;
 	return 0;
 }
@@ -494,17 +547,8 @@ static int due(sd_event_source *source, uint64_t usec, void *arg)
 		return 0;
 	}
 	r = ask(smart, d);
-	if (r < 0) {
-		char why[DMREMAP_PATH_SIZE + 128];
-
-		snprintf(why, sizeof(why), "%s can not be run: %s.",
-			 smart->daemon->config->smartctl, strerror(-r));
-		take_failure(d, why);
-		/* Without the program there is nothing to hurry for. */
-		d->due = boottime(smart) + (r == -ENOENT ? RARELY :
-					    smart->daemon->config->smart_interval) * USEC_PER_SEC;
-		schedule(smart);
-	}
+	if (r < 0)
+		ask_failed(smart, d, smart->daemon->config->smartctl, r);
 	return 0;
 }
 
@@ -667,7 +711,7 @@ void smart_stop(struct daemon *daemon)
 
 	if (!smart)
 		return;
-	if (smart->current) {
+	if (smart->current && !smart->current->spawning) {
 		kill_child(smart->current);
 		waitpid(smart->current->pid, NULL, WNOHANG);
 		query_free(smart->current);

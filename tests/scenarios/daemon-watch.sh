@@ -353,11 +353,14 @@ test_watch_smart() {
 	check "the disk below is asked" wait_until 20 asked "--json -n standby -a $disk"
 	check_is "once, and no other" "$(wc -l </run/dm-remap/smart-asked)" 1
 	check_is "it is in order" "$(told DISK_FAILING)" 0
+	check_like "what is lost heals in place" "$(message set policy)" "heal in-place *"
 	daemon_stop
 	fake_smartctl 'cat /src/tests/unit/smartctl/ata-failing.json; exit 24'
 	daemon_start
 	check "that it fails is told" wait_until 20 was_told DISK_FAILING
 	check_like "by name" "$(daemon_log "MESSAGE_ID=$(id_of DISK_FAILING)")" "*$disk*"
+	heals_to_spare() { [[ $(message set policy) == "heal spare "* ]]; }
+	check "nothing is healed on a drive that fails" wait_until 10 heals_to_spare
 	daemon_stop
 	fake_smartctl 'sleep 1000'
 	daemon_start

@@ -19,6 +19,8 @@ static uint64_t seed = 1, entries, lost, bad, data_blocks;
 static uint32_t block_sectors = 8, nr_pages;
 static bool adopt, fresh;
 static unsigned int internal_mib;
+static uint64_t first_block;
+static const char *layout = "scattered", *list_path;
 
 struct member {
 	const char *path;
@@ -43,6 +45,10 @@ static const char usage[] =
 	"  --block-sectors N  remap unit (8)\n"
 	"  --pages N          of the map (as many as the entries need, at least 5)\n"
 	"  --entries N        remapped blocks\n"
+	"  --layout WORD      where they are: scattered, clustered (runs of 16 to 1024),\n"
+	"                     striped (one in so many), runs (16 in each MiB, one in two)\n"
+	"  --first N          no entries before this block\n"
+	"  --list FILE        write their blocks there, in order, 64 bits each\n"
 	"  --lost N           blocks with lost sectors\n"
 	"  --bad N            bad slots\n"
 	"  --adopt            the data device carries nothing\n"
@@ -58,6 +64,8 @@ static void parse(int argc, char **argv)
 		{ "entries", 1, NULL, 'e' }, { "lost", 1, NULL, 'l' },
 		{ "bad", 1, NULL, 'B' },     { "adopt", 0, NULL, 'a' },
 		{ "internal", 1, NULL, 'i' }, { "fresh", 0, NULL, 'f' },
+		{ "layout", 1, NULL, 'L' },  { "first", 1, NULL, 'F' },
+		{ "list", 1, NULL, 'o' },
 		{ "help", 0, NULL, 'h' },    { }
 	};
 	int c;
@@ -74,6 +82,9 @@ static void parse(int argc, char **argv)
 		case 'a': adopt = true; break;
 		case 'i': internal_mib = strtoul(optarg, NULL, 0); break;
 		case 'f': fresh = true; break;
+		case 'L': layout = optarg; break;
+		case 'F': first_block = strtoull(optarg, NULL, 0); break;
+		case 'o': list_path = optarg; break;
 		default:
 			fputs(usage, c == 'h' ? stdout : stderr);
 			exit(c == 'h' ? 0 : 2);
@@ -184,16 +195,54 @@ static void add_record(uint64_t *n, uint64_t key, uint32_t slot, uint32_t invali
 	(*n)++;
 }
 
+/* Where number @n of the entries may lie; asked again where one does already. */
+static uint64_t candidate(uint64_t n)
+{
+	static uint64_t next, left;
+	uint64_t room = data_blocks - first_block;
+
+	if (!strcmp(layout, "striped"))
+		return first_block + n % entries * (room / entries) + n / entries;
+	if (!strcmp(layout, "runs"))
+		return first_block + n / 16 * 256 + n % 16 * 2 + 1;
+	if (!strcmp(layout, "clustered")) {
+		if (!left) {
+			next = random_below(room);
+			left = 16 + random_below(1009);
+		}
+		left--;
+		return first_block + next++ % room;
+	}
+	return first_block + random_below(room);
+}
+
 static uint64_t new_block(unsigned long *taken)
 {
-	for (;;) {
-		uint64_t b = random_below(data_blocks);
+	static uint64_t n;
 
+	for (;;) {
+		uint64_t b = candidate(n++);
+
+		if (b >= data_blocks)
+			die("the data device is too small for the layout");
 		if (taken[b / 64] >> (b % 64) & 1)
 			continue;
 		taken[b / 64] |= 1UL << (b % 64);
 		return b;
 	}
+}
+
+static void write_list(const unsigned long *taken)
+{
+	FILE *file = fopen(list_path, "w");
+
+	if (!file)
+		die("%s: %s", list_path, strerror(errno));
+	for (uint64_t b = 0; b < data_blocks; b++)
+		if (taken[b / 64] >> (b % 64) & 1)
+			fwrite(&b, sizeof(b), 1, file);
+	if (ferror(file) | fclose(file))
+		die("%s: can not be written", list_path);
 }
 
 static void make_records(void)
@@ -204,7 +253,7 @@ static void make_records(void)
 	uint32_t mask = block_sectors == 32 ? ~0u : (1u << block_sectors) - 1;
 	unsigned int m = 0;
 
-	if (!taken || data_blocks < entries + lost)
+	if (!taken || data_blocks < first_block + entries + lost)
 		die("the data device is too small for the entries");
 	for (unsigned int i = 1; i < nr_members; i++)
 		slots[i] = shuffled(members[i].slots);
@@ -228,6 +277,8 @@ static void make_records(void)
 			   1 + random_below(mask));
 	for (unsigned int i = 1; i < nr_members; i++)
 		free(slots[i]);
+	if (list_path)
+		write_list(taken);
 	free(taken);
 }
 
@@ -349,6 +400,9 @@ static void print_table(void)
 int main(int argc, char **argv)
 {
 	parse(argc, argv);
+	if (strcmp(layout, "scattered") && strcmp(layout, "clustered") &&
+	    strcmp(layout, "striped") && strcmp(layout, "runs"))
+		die("no such layout: %s", layout);
 	random_state = seed;
 	uuid_make(set_uuid);
 	session = random_u64();

@@ -14,3 +14,9 @@ $(addprefix $(TOOLS)/,$(TOOL_NAMES)): $(TOOLS)/%: tests/tools/%.c tests/tools/co
 		tests/tools/common.h $(wildcard include/*.h) tests/tools/tools.mk
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(TOOL_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< tests/tools/common.c -lpthread
+
+# What bench runs in the guest.
+test-tools: $(TOOLS)/io-cost
+$(TOOLS)/io-cost: tests/bench/io-cost.c tests/tools/tools.mk
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(TOOL_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< -lpthread

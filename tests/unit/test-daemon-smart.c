@@ -3,8 +3,11 @@
  * SMART: answers as smartctl gives them (tests/unit/smartctl), and the asking, of a fake
  * smartctl that answers, sleeps, hangs and lies.
  */
+#include <dlfcn.h>
 #include <setjmp.h>
+#include <spawn.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,6 +26,8 @@ static char dir[64];
 static struct json_object *state;
 static unsigned int samples, complaints;
 static bool failing;
+static char failing_subject[512];
+static unsigned int contradicted;
 static char detail[256], subjects[16][DMR_ID_SIZE];
 static uint64_t clock_ = 1700000000 * NSEC_PER_SEC;
 static struct disk resolved[8];
@@ -56,10 +61,21 @@ void record_sample(struct daemon *daemon, const char *what, const char *subject,
 	snprintf(subjects[samples++ % 16], sizeof(subjects[0]), "%s", subject);
 }
 
+static unsigned int health_changes;
+
+void policy_health_changed(struct daemon *daemon)
+{
+	health_changes++;
+}
+
 void alert_condition(struct daemon *daemon, const struct alert *alert, bool holds)
 {
 	assert_int_equal(alert->kind, ALERT_DISK_FAILING);
 	failing = holds;
+	if (holds)
+		snprintf(failing_subject, sizeof(failing_subject), "%s", alert->subject);
+	else if (!strcmp(failing_subject, alert->subject))
+		contradicted++;
 	snprintf(detail, sizeof(detail), "%s", alert->detail ?: "");
 }
 
@@ -69,6 +85,21 @@ int disk_resolve(unsigned int major, unsigned int minor, struct disk *disks, siz
 		return 0;
 	memcpy(disks, resolved, nr_resolved * sizeof(disks[0]));
 	return nr_resolved;
+}
+
+/* The disk with the program does not answer. */
+static atomic_bool spawn_hangs;
+
+int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *files,
+		const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+	static typeof(posix_spawn) *real;
+
+	if (!real)
+		real = (typeof(real))dlsym(RTLD_NEXT, "posix_spawn");
+	while (spawn_hangs)
+		usleep(1000);
+	return real(pid, path, files, attributes, argv, envp);
 }
 
 /* --- Answers ------------------------------------------------------------------------ */
@@ -284,6 +315,7 @@ static int begin(void **unused)
 	LIST_INIT(&daemon_.sets);
 	LIST_INSERT_HEAD(&daemon_.sets, &set, link);
 	assert_int_equal(sd_event_new(&daemon_.event), 0);
+	assert_int_equal(worker_init(&daemon_), 0);
 	samples = complaints = 0;
 	failing = false;
 	smart_first_usec = 0;
@@ -295,6 +327,7 @@ static int end(void **unused)
 	char command[128];
 
 	smart_stop(&daemon_);
+	worker_stop(&daemon_, 2000);
 	sd_event_unref(daemon_.event);
 	json_object_put(state);
 	state = NULL;
@@ -347,6 +380,7 @@ static void tells(void **unused)
 	assert_int_equal(smart_start(&daemon_), 0);
 	UNTIL(failing);
 	assert_true(smart_failing(&daemon_, 8, 0));
+	assert_int_equal(health_changes, 1);
 	/* After a restart it sleeps: it is not better for that. */
 	smart_stop(&daemon_);
 	script("cat tests/unit/smartctl/asleep.json; exit 2");
@@ -357,8 +391,27 @@ static void tells(void **unused)
 	assert_int_equal(complaints, 0);
 	/* It is exchanged. */
 	nr_resolved = 0;
+	health_changes = 0;
 	smart_members_changed(&daemon_);
 	assert_false(failing);
+	assert_int_equal(health_changes, 1);
+}
+
+/* One of two drives with the same serial number fails: the other does not deny it. */
+static void same_serial(void **unused)
+{
+	contradicted = 0;
+	failing_subject[0] = '\0';
+	disks(2, (const char *const[]){ "sda", "sdb" });
+	script("[ $disk = sdb ] || { cat tests/unit/smartctl/ata.json; exit; }\n"
+	       "cat tests/unit/smartctl/ata-failing.json; exit 24");
+	assert_int_equal(smart_start(&daemon_), 0);
+	UNTIL(samples == 2);
+	assert_true(*failing_subject);
+	smart_stop(&daemon_);
+	assert_int_equal(smart_start(&daemon_), 0);
+	UNTIL(samples == 4);
+	assert_int_equal(contradicted, 0);
 }
 
 static void grows(void **unused)
@@ -402,6 +455,28 @@ static void hangs(void **unused)
 	snprintf(command, sizeof(command), "! grep -qs '77[.]25' /proc/[0-9]*/cmdline");
 	assert_int_equal(system(command), 0);
 	smart_limit_usec = 60 * USEC_PER_SEC;
+}
+
+static void program_hangs(void **unused)
+{
+	disks(1, (const char *const[]){ "sda" });
+	script("cat tests/unit/smartctl/ata.json");
+	spawn_hangs = true;
+	assert_int_equal(smart_start(&daemon_), 0);
+	/* The loop goes on. */
+	alarm(10);
+	run(300);
+	assert_int_equal(samples, 0);
+	spawn_hangs = false;
+	UNTIL(samples == 1);
+	/* The daemon ends while it hangs. */
+	spawn_hangs = true;
+	smart_stop(&daemon_);
+	assert_int_equal(smart_start(&daemon_), 0);
+	run(300);
+	smart_stop(&daemon_);
+	spawn_hangs = false;
+	alarm(0);
 }
 
 static void never_two(void **unused)
@@ -461,7 +536,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ata), cmocka_unit_test(nvme), cmocka_unit_test(scsi),
 		cmocka_unit_test(no_values), cmocka_unit_test(garbage), cmocka_unit_test(growth),
-		ASKING(asks_all), ASKING(tells), ASKING(grows), ASKING(hangs), ASKING(never_two),
+		ASKING(asks_all), ASKING(tells), ASKING(same_serial), ASKING(grows), ASKING(hangs), ASKING(program_hangs), ASKING(never_two),
 		ASKING(lies), ASKING(no_program), ASKING(switched_off),
 	};
 
