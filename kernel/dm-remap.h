@@ -177,7 +177,7 @@ static inline u32 map_block_mask(unsigned int first, unsigned int nr)
 	return (u32)(((1ULL << nr) - 1) << first);
 }
 
-/* --- store.c, load.c: the map on disk ------------------------------------ */
+/* --- store.c, load.c, open.c: the map on disk ---------------------------- */
 
 enum member_state {
 	MEMBER_ACTIVE,
