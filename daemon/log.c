@@ -211,7 +211,8 @@ void log_fields(int priority, const struct iovec *fields, int nr)
 			sd_journal_sendv(fields, nr);
 			return;
 		}
-		e = queue.nr < QUEUE_MAX ? entry_new(fields, nr) : NULL;
+		/* None behind a gap until it was told: it stands where entries are missing. */
+		e = queue.nr < QUEUE_MAX && !queue.dropped ? entry_new(fields, nr) : NULL;
 		if (e) {
 			STAILQ_INSERT_TAIL(&queue.entries, e, link);
 			queue.nr++;
