@@ -573,9 +573,10 @@ static blk_status_t lose_sectors(struct remap_set *set, struct bio *bio, unsigne
 		map_drop(set, &e);
 		return BLK_STS_OK;
 	}
-	status = BLK_STS_MEDIUM;
+	status = BLK_STS_OFFLINE;
 	if (!health_alive(set, m, false))
 		goto pass;
+	status = BLK_STS_MEDIUM;
 	if (e.state == DMR_RECORD_FREE) {
 		if (!room_for_lost(set))
 			goto pass;
