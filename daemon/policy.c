@@ -41,7 +41,8 @@ static bool sent_version(struct daemon *daemon, const char *uuid, uint64_t *vers
 {
 	struct json_object *all = state_get(daemon, STATE_KEY), *value;
 
-	if (!all || !json_object_object_get_ex(all, uuid, &value))
+	if (!json_object_is_type(all, json_type_object) ||
+	    !json_object_object_get_ex(all, uuid, &value))
 		return false;
 	*version = json_object_get_int64(value);
 	return true;
@@ -54,7 +55,8 @@ static void remember_version(struct daemon *daemon, const char *uuid, uint64_t v
 
 	if (sent_version(daemon, uuid, &before) && before == version)
 		return;
-	all = all ? json_object_get(all) : json_object_new_object();
+	all = json_object_is_type(all, json_type_object) ? json_object_get(all) :
+							    json_object_new_object();
 	json_object_object_add(all, uuid, json_object_new_int64(version));
 	state_put(daemon, STATE_KEY, all);
 }

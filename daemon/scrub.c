@@ -31,7 +31,6 @@ struct set_scrub {
 
 struct scrub_job {
 	char name[DMREMAP_NAME_SIZE], uuid[DMREMAP_UUID_SIZE];
-	enum dmremap_scrub_command command;
 };
 
 static uint64_t now_seconds(void)
@@ -51,7 +50,8 @@ static struct past get_past(struct daemon *daemon, const char *uuid)
 	struct json_object *all = state_get(daemon, STATE_KEY), *o;
 	struct past past = { 0 };
 
-	if (all && json_object_object_get_ex(all, uuid, &o)) {
+	if (json_object_is_type(all, json_type_object) &&
+	    json_object_object_get_ex(all, uuid, &o)) {
 		past.first_seen = member(o, "first-seen");
 		past.last_end = member(o, "last-end");
 		past.running = member(o, "running");
@@ -64,7 +64,8 @@ static void put_past(struct daemon *daemon, const char *uuid, const struct past 
 	struct json_object *all = state_get(daemon, STATE_KEY);
 	struct json_object *o = json_object_new_object();
 
-	all = all ? json_object_get(all) : json_object_new_object();
+	all = json_object_is_type(all, json_type_object) ? json_object_get(all) :
+							    json_object_new_object();
 	json_object_object_add(o, "first-seen", json_object_new_int64(past->first_seen));
 	json_object_object_add(o, "last-end", json_object_new_int64(past->last_end));
 	json_object_object_add(o, "running", json_object_new_int64(past->running));
@@ -115,7 +116,7 @@ static int scrub_job_run(struct worker *worker, void *arg, struct dmremap_error 
 
 	ret = worker_nl(worker, &nl, err);
 	if (!ret)
-		ret = dmremap_nl_scrub(nl, job->uuid, job->command, 0, 0, err);
+		ret = dmremap_nl_scrub(nl, job->uuid, DMREMAP_SCRUB_START, 0, 0, err);
 	if (ret == -ENOENT)
 		worker_nl_drop(worker);
 	return ret;
@@ -137,7 +138,10 @@ static void scrub_done(struct daemon *daemon, void *arg, int result,
 		set->device.scrub.state = DMREMAP_SCRUB_RUNNING;
 		alert_tell(daemon, &(struct alert){ .kind = ALERT_SCRUB_STARTED,
 						    .name = job->name, .uuid = job->uuid });
-	} else if (result != -ECANCELED && result != -ENODEV && result != -ENOENT) {
+	} else if (result == -ENODEV || result == -ENOENT) {
+		/* It goes, or the module does; the end of it is to be heard soon. */
+		set->scrub->not_before = now_seconds() + 60;
+	} else if (result != -ECANCELED) {
 		log_warning("Set %s can not be read through: %s It will be tried again in an hour.",
 			    job->name, err->text);
 		set->scrub->not_before = now_seconds() + FAILED_WAIT;
@@ -145,8 +149,7 @@ static void scrub_done(struct daemon *daemon, void *arg, int result,
 	check(daemon);
 }
 
-static void submit(struct daemon *daemon, struct watched_set *set,
-		   enum dmremap_scrub_command command)
+static void submit(struct daemon *daemon, struct watched_set *set)
 {
 	struct scrub_job *job = calloc(1, sizeof(*job));
 
@@ -158,7 +161,6 @@ static void submit(struct daemon *daemon, struct watched_set *set,
 	}
 	snprintf(job->name, sizeof(job->name), "%s", set->device.name);
 	snprintf(job->uuid, sizeof(job->uuid), "%s", set->device.uuid);
-	job->command = command;
 	if (worker_submit(daemon, WORKER_CHANGE, scrub_job_run, job, scrub_done) < 0) {
 		free(job);
 		set->scrub->not_before = now_seconds() + 60;
@@ -175,7 +177,7 @@ static void check(struct daemon *daemon)
 	LIST_FOREACH(set, &daemon->sets, link) {
 		when = due(daemon, set);
 		if (when <= now) {
-			submit(daemon, set, DMREMAP_SCRUB_START);
+			submit(daemon, set);
 			when = due(daemon, set);
 		}
 		if (when < next)
@@ -207,9 +209,7 @@ void scrub_set_known(struct daemon *daemon, struct watched_set *set)
 		past.first_seen = now_seconds();
 		put_past(daemon, set->device.uuid, &past);
 	}
-	/* Running when last heard of, paused now: the set was stopped, no person did it. */
-	if (past.running && set->device.scrub.state == DMREMAP_SCRUB_PAUSED)
-		submit(daemon, set, DMREMAP_SCRUB_RESUME);
+	/* One that a stop of the set interrupted goes on by itself; a pause is a person's. */
 	check(daemon);
 }
 
