@@ -319,6 +319,27 @@ test_daemon_bad_start() {
 	systemctl reset-failed dmremapd
 }
 
+# What a person decided while the daemon was away, and a state that it did not write.
+test_daemon_away() {
+	set_on_dm
+	printf '[policy]\nslow-ms = 300\n' | daemon_config
+	daemon_start
+	check "the policy is sent" wait_until 10 policy_is slow_ms 300
+	need dmsetup message set 0 policy scrub-rate 64
+	need dmsetup message set 0 scrub start
+	scrub_is() { [[ $(dmremapctl scrub status set --json | jq -r '.scrubs[0].state') == "$1" ]]; }
+	need wait_until 5 scrub_is running
+	sleep 1
+	daemon_stop
+	need dmsetup message set 0 scrub pause
+	echo '{"policy":5,"scrub":[],"rules":"x","smart":1,"alerts":{}}' >/var/lib/dm-remap/state.json
+	daemon_start
+	sleep 3
+	check "a scrub that was paused stays so" scrub_is paused
+	check "a state of other types ends no daemon" daemon_runs
+	check_is "nor was it started anew" "$(systemctl show -p NRestarts --value dmremapd)" 0
+}
+
 test_daemon_policy_by_hand() {
 	set_on_dm
 	printf '[policy]\nslow-ms = 300\n' | daemon_config

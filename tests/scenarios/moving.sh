@@ -204,11 +204,11 @@ test_scrub_of_a_device_that_has_gone() {
 
 test_policy_lifetime() {
 	simple_set
-	message set policy retries 3 unreadable retry slow-ms 700 lifetime 2 >/dev/null
+	message set policy retries 3 unreadable retry slow-ms 700 lifetime 8 >/dev/null
 	check_like "a policy is in force" "$(message set policy)" "*retries 3*"
 	restart set
-	check_like "and after a restart" "$(message set policy)" "*unreadable retry*retries 3*lifetime 2*"
-	sleep 4
+	check_like "and after a restart" "$(message set policy)" "*unreadable retry*retries 3*lifetime 8*"
+	sleep 9
 	check_like "R6: what is risky ends with its lifetime" "$(message set policy)" \
 		"*unreadable fail*retries 0*slow-ms 700*lifetime 0*"
 	restart set
