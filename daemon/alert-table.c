@@ -19,6 +19,7 @@ const struct alert_text alert_texts[NR_ALERTS] = {
 		.message = "Set %d is running out of spare blocks: %n left.",
 		.end = "Set %d has enough spare blocks again.",
 		.action = "dmremapctl spare add %d DEVICE",
+		.counts = true,
 	},
 	[ALERT_SPARE_FULL] = {
 		"spare-full", LOG_CRIT, BOTH_IDS(SPARE_FULL),
@@ -31,6 +32,7 @@ const struct alert_text alert_texts[NR_ALERTS] = {
 		.message = "Spare %s of set %d has failed or is missing.",
 		.end = "Spare %s of set %d is in order, or no member any more.",
 		.action = "dmremapctl status %d",
+		.counts = true,
 	},
 	[ALERT_HEADER_OUT] = {
 		"header-out", LOG_WARNING, BOTH_IDS(HEADER_OUT),
@@ -55,6 +57,7 @@ const struct alert_text alert_texts[NR_ALERTS] = {
 		.message = "Set %d has %n{block|blocks} with sectors that can not be read any more.",
 		.end = "Set %d has no unreadable sectors any more.",
 		.action = "dmremapctl map list %d --unreadable",
+		.counts = true,
 	},
 	[ALERT_DISK_FAILING] = {
 		"disk-failing", LOG_CRIT, BOTH_IDS(DISK_FAILING),
@@ -67,12 +70,14 @@ const struct alert_text alert_texts[NR_ALERTS] = {
 		.message = "Set %d has moved as many blocks in advance as it may within a day.",
 		.end = "Set %d may move blocks in advance again.",
 		.action = "dmremapctl status %d",
+		.counts = true,
 	},
 	[ALERT_RESERVE_REACHED] = {
 		"reserve-reached", LOG_WARNING, BOTH_IDS(RESERVE_REACHED),
 		.message = "Set %d moves nothing in advance any more, since what spare blocks are left is kept for failures.",
 		.end = "Set %d has enough spare blocks to move blocks in advance again.",
 		.action = "dmremapctl spare add %d DEVICE",
+		.counts = true,
 	},
 	[ALERT_NO_SPARE_FOUND] = {
 		"no-spare-found", LOG_WARNING, BOTH_IDS(NO_SPARE_FOUND),
@@ -92,6 +97,7 @@ const struct alert_text alert_texts[NR_ALERTS] = {
 	[ALERT_MOVED_AHEAD] = {
 		"moved-ahead", LOG_NOTICE, IDS(MOVED_AHEAD),
 		.message = "%n{block|blocks} of set %d moved to a spare while still readable.",
+		.counts = true,
 	},
 	[ALERT_MOVE_FAILED] = {
 		"move-failed", LOG_WARNING, IDS(MOVE_FAILED),

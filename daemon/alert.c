@@ -119,7 +119,7 @@ static void tell(struct daemon *daemon, const struct alert *alert, enum phase ph
 	add_text(&f, "DMREMAP_DISK", alert->disk);
 	add_text(&f, "DMREMAP_DETAIL", alert->detail);
 	add_text(&f, "DMREMAP_REASON", alert->reason);
-	if (alert->count)
+	if (alert->count || text->counts)
 		add_field(&f, "DMREMAP_COUNT=%" PRIu64, alert->count);
 	if (alert->has_sector)
 		add_field(&f, "DMREMAP_SECTOR=%" PRIu64, alert->sector);
@@ -207,11 +207,24 @@ static bool take(struct condition *c, const struct alert *alert)
 	return changed;
 }
 
+/* Of what nobody has seen in this run: sets and disks that are gone. False if there is none. */
+static bool forget_oldest(struct alerts *alerts)
+{
+	struct condition *c, *oldest = NULL;
+
+	LIST_FOREACH(c, &alerts->conditions, link)
+		if ((c->asleep || c->ended) && (!oldest || c->seen < oldest->seen))
+			oldest = c;
+	if (oldest)
+		drop(alerts, oldest);
+	return oldest;
+}
+
 static struct condition *add(struct alerts *alerts, const struct alert *alert)
 {
 	struct condition *c;
 
-	if (alerts->nr >= CONDITIONS_MAX)
+	if (alerts->nr >= CONDITIONS_MAX && !forget_oldest(alerts))
 		return NULL;
 	c = calloc(1, sizeof(*c));
 	if (!c)

@@ -16,6 +16,7 @@ struct alert_text {
 	const char *end_id, *end;
 	const char *action;		/* DMREMAP_ACTION=: what to do, or NULL */
 	bool no_hooks;
+	bool counts;			/* DMREMAP_COUNT= is there even if it is 0 */
 };
 
 extern const struct alert_text alert_texts[NR_ALERTS];

@@ -228,7 +228,8 @@ void hooks_run(struct daemon *daemon, const char *const *environment)
 	if (!hooks)
 		return;
 	if (hooks->waiting >= ALERTS_WAITING) {
-		hooks->skipped++;
+		if (!hooks->skipped++)
+			log_warning("Alerts are not handed to hooks at the moment, since one that runs takes too long.");
 		return;
 	}
 	job = calloc(1, sizeof(*job));

@@ -4,6 +4,7 @@
  * SIGHUP, and ends on SIGTERM. It tells systemd when it is ready and that it lives.
  */
 #include <getopt.h>
+#include <link.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "daemon.h"
 
@@ -103,13 +105,55 @@ void daemon_status(struct daemon *daemon)
 		   alerts == 1 ? "" : "s");
 }
 
-/* Swap may lie on a device that is watched, and the disk with the program too. */
+/* Does the loop run it when a disk fails? The program itself has no name here. */
+static bool tells(const char *object)
+{
+	static const char *const names[] = {
+		"libc.", "ld-", "libsystemd.", "libnl-", "libjson-c.",
+	};
+	const char *slash = strrchr(object, '/');
+	const char *name = slash ? slash + 1 : object;
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strncmp(name, names[i], strlen(names[i])))
+			return true;
+	return !*object;
+}
+
+/* Read in the code of one object that is loaded. */
+static int read_code(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	uintptr_t page = sysconf(_SC_PAGESIZE), begin, end;
+	int i;
+
+	if (!tells(info->dlpi_name))
+		return 0;
+	for (i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+
+		if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X))
+			continue;
+		begin = (info->dlpi_addr + segment->p_vaddr) & ~(page - 1);
+		end = info->dlpi_addr + segment->p_vaddr + segment->p_memsz;
+		madvise((void *)begin, end - begin, MADV_POPULATE_READ);
+	}
+	return 0;
+}
+
+/*
+ * Swap may lie on a device that is watched, and the disk with the program too. Memory is
+ * locked as it is touched, since most of it never is; but the code that tells of a disk
+ * that fails is read now, since it has perhaps not been run before.
+ */
 static void lock_memory(struct daemon *daemon)
 {
-	if (daemon->config->lock_memory &&
-	    mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
+	if (!daemon->config->lock_memory)
+		return;
+	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
 		log_warning("Memory can not be locked: %s. The daemon may stop while a disk with swap or with its program does not answer.",
 			    strerror(errno));
+	dl_iterate_phdr(read_code, NULL);
 }
 
 static void reload(struct daemon *daemon)

@@ -84,8 +84,10 @@ static int add_rows(struct batch *batch, struct dmremap_error *err)
 {
 	struct dmremap_history *history = batch->store->history;
 	unsigned int i;
-	int ret = 0;
+	int ret;
 
+	/* Where a reader that stands still keeps it from shrinking, nothing is added. */
+	ret = dmremap_history_trim(history, batch->max_bytes, err);
 	for (i = 0; i < batch->nr && ret >= 0; i++) {
 		struct row *row = &batch->rows[i];
 
@@ -97,9 +99,11 @@ static int add_rows(struct batch *batch, struct dmremap_error *err)
 	}
 	if (ret >= 0)
 		ret = dmremap_history_sync(history, err);
-	if (ret >= 0)
-		ret = dmremap_history_trim(history, batch->max_bytes, err);
-	return ret;
+	if (ret < 0)
+		return ret;
+	/* These rows are kept, whatever comes of this. */
+	ret = dmremap_history_trim(history, batch->max_bytes, err);
+	return ret == -EUCLEAN ? ret : 0;
 }
 
 static int write_job(struct worker *worker, void *arg, struct dmremap_error *err)

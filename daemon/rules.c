@@ -277,6 +277,7 @@ static void tell_failed(struct set_rules *r, const struct watched_set *set, cons
 static void tell_limits(struct set_rules *r, const struct watched_set *set, bool budget,
 			bool reserve)
 {
+	const struct dmremap_nl_device *d = &set->device;
 	struct alert alert = {
 		.kind = ALERT_BUDGET_USED, .name = set->device.name, .uuid = r->uuid,
 		.count = danger_blocks(&r->pending),
@@ -284,6 +285,7 @@ static void tell_limits(struct set_rules *r, const struct watched_set *set, bool
 
 	alert_condition(r->daemon, &alert, budget);
 	alert.kind = ALERT_RESERVE_REACHED;
+	alert.count = d->slots > d->slots_used ? d->slots - d->slots_used : 0;
 	alert_condition(r->daemon, &alert, reserve);
 }
 

@@ -250,12 +250,20 @@ void set_conditions(struct daemon *daemon, struct watched_set *set)
 
 /* --- In the loop ----------------------------------------------------------------------------- */
 
+/* Ask in so long, or when it was to be done anyway if that is sooner. */
 static void schedule(struct daemon *daemon, uint64_t usec)
 {
+	sd_event_source *timer = daemon->watch->timer;
+	uint64_t now, due;
+
 	if (daemon->watch->busy)
 		return;
-	sd_event_source_set_time_relative(daemon->watch->timer, usec);
-	sd_event_source_set_enabled(daemon->watch->timer, SD_EVENT_ONESHOT);
+	if (sd_event_source_get_enabled(timer, NULL) > 0 &&
+	    sd_event_source_get_time(timer, &due) >= 0 &&
+	    sd_event_now(daemon->event, CLOCK_MONOTONIC, &now) >= 0 && due <= now + usec)
+		return;
+	sd_event_source_set_time_relative(timer, usec);
+	sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
 }
 
 struct watched_set *set_find(struct daemon *daemon, const char *uuid)
@@ -398,13 +406,14 @@ static void dump_done(struct daemon *daemon, void *arg, int result,
 	}
 	dump_free(dump);
 	daemon_status(daemon);
-	if (result == -ECANCELED || result == -ENOENT)
+	/* A module that came back meanwhile has been heard of. */
+	if (result == -ECANCELED || (result == -ENOENT && !daemon->watch->all))
 		return;
 	LIST_FOREACH(set, &daemon->sets, link)
 		if (set->stale || daemon->watch->all)
 			break;
 	if (set || daemon->watch->all)
-		schedule(daemon, result >= 0 ? REFRESH_USEC : RETRY_USEC);
+		schedule(daemon, result >= 0 || result == -ENOENT ? REFRESH_USEC : RETRY_USEC);
 }
 
 /* The UUIDs of all sets that are to be asked for. */

@@ -275,6 +275,32 @@ static void bounded(void **state)
 	}
 	assert_int_equal(told, 1024);
 	assert_true(errors > 0);
+
+	/* What is of a set that is gone makes room. */
+	errors = 0;
+	alert_condition(&daemon_, &(struct alert){ .kind = ALERT_DISK_FAILING,
+						   .subject = "0" }, false);
+	pass(6);
+	low(true, 7);
+	assert_int_equal(told, 1026);
+	assert_int_equal(errors, 0);
+	assert_true(alert_holds(&daemon_, ALERT_SPARE_LOW, SET_A, NULL));
+	assert_false(alert_holds(&daemon_, ALERT_DISK_FAILING, NULL, "0"));
+	assert_true(alert_holds(&daemon_, ALERT_DISK_FAILING, NULL, "1"));
+	assert_int_equal(alert_count(&daemon_), 1024);
+}
+
+static void counts(void **state)
+{
+	struct alert alert = { .kind = ALERT_SPARE_FAILED, .name = "home", .uuid = SET_A,
+			       .subject = "one", .spare = "/dev/sdx" };
+
+	/* The catalog speaks of it: an empty spare is told of as empty. */
+	alert_condition(&daemon_, &alert, true);
+	assert_non_null(strstr(last_fields, "\nDMREMAP_COUNT=0\n"));
+	alert.kind = ALERT_FROZEN;
+	alert_condition(&daemon_, &alert, true);
+	assert_null(strstr(last_fields, "DMREMAP_COUNT="));
 }
 
 static char *read_catalog(void)
@@ -348,6 +374,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(gone_sets, begin, end),
 		cmocka_unit_test_setup_teardown(subjects, begin, end),
 		cmocka_unit_test_setup_teardown(bounded, begin, end),
+		cmocka_unit_test_setup_teardown(counts, begin, end),
 		cmocka_unit_test(texts),
 	};
 
