@@ -35,12 +35,13 @@ int wanted_events(const struct invocation *inv, struct dmremap_history_query *qu
 	query->name = inv->nr_args ? inv->args[0] : NULL;
 	for (int i = 0; (name = option_nth(inv, "kind", i)); i++) {
 		if (dmremap_event_parse_name(name, &kind, &error) < 0) {
-			const char *names[DMR_NL_EVENT_MAX + 1], *found;
+			const char *names[DMR_NL_EVENT_MAX + 2], *found;
 
 			for (kind = 0; kind <= DMR_NL_EVENT_MAX; kind++)
 				names[kind] = dmremap_event_name(kind);
+			names[kind] = dmremap_event_name(DMREMAP_EVENT_ACT);
 			wrong_usage("--kind: %s", error.text);
-			found = closest(name, names, DMR_NL_EVENT_MAX + 1);
+			found = closest(name, names, DMR_NL_EVENT_MAX + 2);
 			if (found)
 				advise("Did you mean %s?", found);
 			else
@@ -96,6 +97,11 @@ static int option_time(const struct invocation *inv, const char *name, uint64_t 
 	return WRONG_USAGE;
 }
 
+const char *shown_kind(const struct dmremap_event *event)
+{
+	return event->kind == DMREMAP_EVENT_ACT ? event->act : dmremap_event_name(event->kind);
+}
+
 static int add_event(const struct dmremap_event *event, void *arg)
 {
 	struct record *r = group_add(arg);
@@ -106,7 +112,7 @@ static int add_event(const struct dmremap_event *event, void *arg)
 	set_string(r, "json", json);
 	free(json);
 	set_number(r, "time", event->time / 1000000000);
-	set_string(r, "event", dmremap_event_name(event->kind));
+	set_string(r, "event", shown_kind(event));
 	set_string(r, "text", dmremap_event_text(event, text, sizeof(text)));
 	return 0;
 }

@@ -6,6 +6,7 @@
  * set: what has a number up to that is the past and is looked for in the history, what
  * has a higher one will be heard. So nothing is missing and nothing is twice. Where
  * numbers are missing later, since this program was too slow, the history is asked too.
+ * What the daemon does and tells has no number; it is looked for in the history all the time.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -25,6 +26,7 @@
 #define CATCH_UP_MS	2500	/* by then the daemon has written what it heard */
 #define PAUSE_MS	250
 #define RETRY_MS	1000
+#define GATHER_NS	2000000000ULL	/* so long the daemon may gather what it writes */
 
 /* How far an activation of a set has been told. */
 struct seen {
@@ -44,6 +46,7 @@ struct follower {
 	bool no_history;	/* it has not caught up when it was waited for */
 	bool lost;		/* events were, or may have been; the module is to be asked */
 	bool asked;		/* it was: what is queued now holds all up to its numbers */
+	uint64_t acts_told;	/* the daemon's acts up to this time were told */
 };
 
 static void pause_ms(unsigned int ms)
@@ -79,7 +82,7 @@ static void tell(const struct follower *f, const struct dmremap_event *e)
 			strcpy(date, "-");
 		dmremap_event_text(e, text, sizeof(text));
 		make_printable(text);
-		printf("%-19s %-15s %s\n", date, dmremap_event_name(e->kind), text);
+		printf("%-19s %-15s %s\n", date, shown_kind(e), text);
 	}
 	fflush(stdout);
 }
@@ -193,8 +196,14 @@ static void fill_gap(struct follower *f, struct seen *seen, const char *name, ui
 static int replay_event(const struct dmremap_event *e, void *arg)
 {
 	struct follower *f = arg;
-	struct seen *seen = find_seen(f, e->uuid, e->session);
+	struct seen *seen;
 
+	if (e->kind == DMREMAP_EVENT_ACT) {
+		f->acts_told = e->time > f->acts_told ? e->time : f->acts_told;
+		tell(f, e);
+		return 0;
+	}
+	seen = find_seen(f, e->uuid, e->session);
 	if (seen->live && e->seq > seen->seq)
 		return 0;	/* will be heard */
 	if (e->seq > seen->seq)
@@ -232,6 +241,14 @@ static int ask_module(struct follower *f, dmremap_nl_device_fn fn)
 	return err;
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
 /* One that is damaged hinders nobody from hearing what happens now. */
 static int replay(struct follower *f)
 {
@@ -240,6 +257,7 @@ static int replay(struct follower *f)
 	int err;
 
 	f->replayed = true;
+	f->acts_told = now_ns() - GATHER_NS;
 	err = open_history(f->inv, &history, &error);
 	if (err == -EUCLEAN)
 		warn_history(&error);
@@ -308,6 +326,17 @@ static bool catch_up(struct follower *f)
 	return true;
 }
 
+/* What the daemon did or told since it was looked for last. */
+static void look_for_acts(struct follower *f)
+{
+	struct dmremap_history_query query = {
+		.since = f->acts_told + 1, .kinds = UINT64_C(1) << DMREMAP_EVENT_ACT,
+	};
+
+	if (!f->query.kinds || f->query.kinds & query.kinds)
+		ask_history(f, &query, replay_event, f, NULL);
+}
+
 /* Returns when the module is gone, at a signal, or with an error. */
 static int listen_now(struct follower *f)
 {
@@ -326,8 +355,8 @@ static int listen_now(struct follower *f)
 			f->lost = true;
 		else if (err)
 			break;
-		else if (!catch_up(f))
-			poll(&fd, 1, RETRY_MS);
+		else if (!catch_up(f) && !poll(&fd, 1, RETRY_MS))
+			look_for_acts(f);
 	}
 	free(e);
 	if (err < 0 && err != -ENOENT && err != -ENOBUFS)

@@ -153,7 +153,7 @@ static const struct example scrub_status_examples[] = {
 #define KIND { "kind", "KIND", "only these: read-error, write-error, lost, relocated, " \
 	       "relocate-failed, healed, released, slow, spare-low, spare-full, spare-ok, " \
 	       "spare-failed, spare-joined, spare-left, breaker-open, breaker-closed, " \
-	       "frozen, activated, deactivated, policy or scrub", OPTION_REPEAT }
+	       "frozen, activated, deactivated, policy, scrub or act", OPTION_REPEAT }
 #define HISTORY { "history", "FILE", "read this history, not " \
 		  "/var/lib/dm-remap/history.db", 0 }
 
@@ -525,6 +525,9 @@ const struct command commands[] = {
 	{
 		.name = "event list", .args = "[NAME]", .max_args = 1,
 		.summary = "What happened, from the history that the daemon keeps",
+		.details =
+			"What the module told, and what the daemon did and told people (of kind act, "
+			"shown by its own name).",
 		.options = event_list_options, .examples = event_list_examples,
 		.run = cmd_event_list,
 	},
@@ -533,7 +536,8 @@ const struct command commands[] = {
 		.summary = "The last events, and then what happens now",
 		.details =
 			"Goes on until it is interrupted. What happens now is heard from the module, "
-			"with no daemon; what has happened is looked for in the history. With --json "
+			"with no daemon; what has happened, and what the daemon does, is looked for in "
+			"the history. With --json "
 			"each event is one object on a line of its own.",
 		.options = event_follow_options, .examples = event_follow_examples,
 		.run = cmd_event_follow,

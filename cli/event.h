@@ -12,6 +12,9 @@
 /* The set and --kind. Returns DONE or WRONG_USAGE. */
 int wanted_events(const struct invocation *inv, struct dmremap_history_query *query);
 
+/* What people call it: "read-error", or what the daemon did, "spare-added". */
+const char *shown_kind(const struct dmremap_event *event);
+
 /* Open it for reading. Returns 0, with NULL after a warning if there is none yet, or -errno. */
 int open_history(const struct invocation *inv, struct dmremap_history **history,
 		 struct dmremap_error *error);

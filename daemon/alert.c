@@ -91,6 +91,22 @@ static void run_hooks(struct daemon *daemon, const struct fields *f)
 	hooks_run(daemon, environment);
 }
 
+/* In the history, beside what the module told. */
+static void keep(struct daemon *daemon, const struct alert *alert, const char *message)
+{
+	struct dmremap_event event = {
+		.kind = DMREMAP_EVENT_ACT, .member = -1, .direction = -1, .class_ = -1,
+		.breaker = -1, .reason = -1, .occurrences = 1, .total = 1,
+	};
+
+	event.time = event.time_last = clock_now();
+	snprintf(event.name, sizeof(event.name), "%s", alert->name ? alert->name : "");
+	snprintf(event.uuid, sizeof(event.uuid), "%s", alert->uuid ? alert->uuid : "");
+	snprintf(event.act, sizeof(event.act), "%s", alert_texts[alert->kind].event);
+	snprintf(event.message, sizeof(event.message), "%s", message);
+	record_event(daemon, &event);
+}
+
 static void tell(struct daemon *daemon, const struct alert *alert, enum phase phase,
 		 uint64_t since)
 {
@@ -127,6 +143,8 @@ static void tell(struct daemon *daemon, const struct alert *alert, enum phase ph
 		add_text(&f, "DMREMAP_ACTION",
 			 alert_expand(text->action, alert, action, sizeof(action)));
 	log_fields(priority, f.vectors, f.nr);
+	if (phase != PHASE_REMINDER)
+		keep(daemon, alert, (char *)f.vectors[0].iov_base + strlen("MESSAGE="));
 	if (!text->no_hooks)
 		run_hooks(daemon, &f);
 	for (i = 0; i < f.nr; i++)

@@ -644,6 +644,9 @@ int dmremap_nl_spare_retire(struct dmremap_nl *nl, const char *name, unsigned in
 
 #define DMREMAP_EVENT_EXTENTS	64
 
+/* Of kind: no event of the module, but what dmremapd did, or told people. In the history. */
+#define DMREMAP_EVENT_ACT	62
+
 /* One message of the module, or one row of the history. See include/dm-remap.yaml. */
 struct dmremap_event {
 	char name[DMREMAP_NAME_SIZE];
@@ -667,9 +670,11 @@ struct dmremap_event {
 	int32_t reason;			/* enum dmr_nl_reason; -1: not told */
 	struct dmremap_policy policy;
 	struct dmremap_scrub scrub;
+	char act[32];			/* of DMREMAP_EVENT_ACT: "spare-added" */
+	char message[512];		/* and its sentences */
 };
 
-/* "read-error", as in include/dm-remap.yaml; "unknown" for one that is not. */
+/* "read-error", as in include/dm-remap.yaml, or "act"; "unknown" for one that is not. */
 const char *dmremap_event_name(uint32_t kind);
 /* -EINVAL. */
 int dmremap_event_parse_name(const char *name, uint32_t *kind, struct dmremap_error *err);
@@ -732,7 +737,7 @@ int dmremap_history_trim(struct dmremap_history *history, uint64_t max_bytes,
 struct dmremap_history_query {
 	const char *name;	/* set by name or UUID; NULL: all */
 	uint64_t since, until;	/* nanoseconds since 1970; 0: open */
-	uint64_t kinds;		/* bit per enum dmr_nl_event; 0: all */
+	uint64_t kinds;		/* bit per kind of event; 0: all */
 	uint64_t last;		/* only the newest so many; 0: all */
 };
 

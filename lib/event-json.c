@@ -77,6 +77,8 @@ static const struct member event_members[] = {
 	EVENT_SET("max-us", U64, max_us),
 	EVENT_WORD("breaker", MAYBE_WORD, breaker, dmr_nl_breaker_names),
 	EVENT_WORD("reason", MAYBE_WORD, reason, dmr_nl_reason_names),
+	EVENT_SET("act", TEXT, act),
+	EVENT_SET("message", TEXT, message),
 };
 
 static const struct member slots_members[] = {
@@ -117,6 +119,9 @@ static int add(json_object *to, const char *name, json_object *value)
 
 static json_object *word_value(const struct member *m, u32 n)
 {
+	/* The one kind that the module does not have. */
+	if (m->words == dmr_nl_event_names && n == DMREMAP_EVENT_ACT)
+		return json_object_new_string(dmremap_event_name(n));
 	return n < m->nr_words && m->words[n] ? json_object_new_string(m->words[n]) :
 						json_object_new_int64(n);
 }
@@ -259,6 +264,11 @@ static int read_word(const struct member *m, json_object *value, u64 max, u64 *n
 
 	if (!json_object_is_type(value, json_type_string))
 		return read_number(value, max, n);
+	if (m->words == dmr_nl_event_names &&
+	    !strcmp(json_object_get_string(value), dmremap_event_name(DMREMAP_EVENT_ACT))) {
+		*n = DMREMAP_EVENT_ACT;
+		return 0;
+	}
 	for (i = 0; i < m->nr_words; i++) {
 		if (!strcmp(json_object_get_string(value), m->words[i])) {
 			*n = i;

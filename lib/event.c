@@ -15,6 +15,8 @@ static const char *word(const char *const *words, size_t nr, u32 n)
 
 const char *dmremap_event_name(uint32_t kind)
 {
+	if (kind == DMREMAP_EVENT_ACT)
+		return "act";
 	return word(dmr_nl_event_names, ARRAY_SIZE(dmr_nl_event_names), kind);
 }
 
@@ -37,6 +39,10 @@ int dmremap_event_parse_name(const char *name, uint32_t *kind, struct dmremap_er
 			*kind = i;
 			return 0;
 		}
+	}
+	if (!strcmp(name, dmremap_event_name(DMREMAP_EVENT_ACT))) {
+		*kind = DMREMAP_EVENT_ACT;
+		return 0;
 	}
 	return dmri_error(err, -EINVAL, "There is no kind of event \"%.64s\".", name);
 }
@@ -321,6 +327,10 @@ char *dmremap_event_text(const struct dmremap_event *e, char *buf, size_t size)
 
 	if (size)
 		buf[0] = '\0';
+	if (e->kind == DMREMAP_EVENT_ACT) {
+		put(&t, "%s", e->message);
+		return buf;
+	}
 	put(&t, "%s: ", e->name);
 	switch (e->kind) {
 	case DMR_NL_EVENT_READ_ERROR:

@@ -226,6 +226,12 @@ test_watch_plugged_in() {
 	check_that "in use within 5 s" "$ms" "<= 5000"
 	check "told" wait_until 5 was_told SPARE_ADDED
 	check "its end too" wait_until 10 was_told NO_SPARE_FOUND_END
+	check "and in the history" wait_until 5 eval \
+		'[[ $(dmremapctl event list set --kind act) == *" spare-added "*"$plug"* ]]'
+	check "beside what the module told" eval \
+		'[[ $(dmremapctl event list set --kind spare-joined) == *" spare-joined "* ]]'
+	check "who follows is told too" eval \
+		'[[ $(timeout 5 dmremapctl event follow set --kind act) == *" spare-added "* ]]'
 	check_that "R8: there is room" "$(status set slots)" "> $(status set used)"
 	check "a new failure is relocated" dmremapctl map relocate set 5000-5010
 	sleep 3

@@ -21,7 +21,7 @@
 
 static uint64_t now;
 static char last[1024], last_fields[4096];
-static unsigned int told, hooked, errors;
+static unsigned int told, hooked, errors, kept_acts;
 static struct json_object *kept;
 
 uint64_t clock_now(void)
@@ -48,6 +48,13 @@ void log_fields(int priority, const struct iovec *fields, int nr)
 			snprintf(last, sizeof(last), "%.*s", (int)fields[i].iov_len - 8,
 				 (char *)fields[i].iov_base + 8);
 	}
+}
+
+void record_event(struct daemon *daemon, const struct dmremap_event *event)
+{
+	assert_int_equal(event->kind, DMREMAP_EVENT_ACT);
+	kept_acts++;
+	assert_string_equal(event->message, last);
 }
 
 void hooks_run(struct daemon *daemon, const char *const *environment)
@@ -78,7 +85,7 @@ static struct daemon daemon_;
 static int begin(void **state)
 {
 	now = 1700000000 * NSEC_PER_SEC;
-	told = hooked = errors = 0;
+	told = hooked = errors = kept_acts = 0;
 	memset(&daemon_, 0, sizeof(daemon_));
 	config.reminder_interval = 86400;
 	daemon_.config = &config;
@@ -211,6 +218,8 @@ static void restarts(void **state)
 	assert_int_equal(told, 1);
 	pass(86400);
 	assert_int_equal(told, 2);
+	/* The history has no use for reminders. */
+	assert_int_equal(kept_acts, 1);
 
 	restart();
 	low(false, 0);

@@ -208,6 +208,10 @@ static void round_trips(void **state)
 		e = make(kind);
 		there_and_back(&e);
 	}
+	e = make(DMREMAP_EVENT_ACT);
+	strcpy(e.act, "spare-added");
+	strcpy(e.message, "The labelled spare /dev/sdc was added to set \"home\".");
+	there_and_back(&e);
 	full(&e);
 	there_and_back(&e);
 	/* Newer than this program: numbers. */
@@ -236,6 +240,13 @@ static void names_in_json(void **state)
 	assert_int_equal(dmremap_event_to_json(&e, &json), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		assert_contains(json, parts[i]);
+	free(json);
+	e = make(DMREMAP_EVENT_ACT);
+	strcpy(e.act, "spare-added");
+	strcpy(e.message, "It was added.");
+	assert_int_equal(dmremap_event_to_json(&e, &json), 0);
+	assert_contains(json, "\"event\":\"act\"");
+	assert_contains(json, "\"act\":\"spare-added\",\"message\":\"It was added.\"");
 	free(json);
 	/* What is absent is absent. */
 	e = make(DMR_NL_EVENT_FROZEN);

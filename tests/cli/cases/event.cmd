@@ -26,3 +26,10 @@ dmremapctl event list one two
 dmremapctl event
 dmremapctl event folow
 dmremapctl event follow --kind x
+# What the daemon did, beside what the module told.
+printf '%s\n' '{"time":1795500000000000000,"name":"home","uuid":"2f1c8a52-0000-4000-8000-00000000000b","session":7,"seq":1,"event":"spare-joined","occurrences":1,"total":1,"spare":2}' '{"time":1795500000500000000,"name":"home","uuid":"2f1c8a52-0000-4000-8000-00000000000b","event":"act","act":"spare-added","message":"The labelled spare /dev/sdc was added to set home."}' | make-history acts
+dmremapctl event list --history acts
+dmremapctl event list --history acts home --kind act
+dmremapctl event list --history acts --kind spare-joined
+dmremapctl event list --history acts --kind act --json | jq -c '.events[] | [.event, .act, .message]'
+timeout --preserve-status -s INT 3 dmremapctl event follow --history acts 2>&1 | grep -v loaded
