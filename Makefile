@@ -9,7 +9,7 @@ BUILD := build
 PREFIX ?= /usr
 Q := @
 
-.PHONY: all module user netlink demo check check-kernels bench torture torture-powercut
+.PHONY: all module user netlink demo check check-kernels bench torture torture-powercut fuzz
 .PHONY: install install-dkms clean help
 all: module user
 
@@ -19,6 +19,7 @@ include daemon/daemon.mk
 include tests/unit/unit.mk
 include tests/tools/tools.mk
 include tests/torture/torture.mk
+include tests/fuzz/fuzz.mk
 include packaging/packaging.mk
 
 # The module is built in a copy, so that several kernels can be built for side
@@ -53,6 +54,10 @@ torture-powercut:
 torture:
 	$(Q)tests/torture/run random "$(SEED)" "$(SECONDS)" $(ROUND)
 
+# Fuzzers of what lib, cli and daemon read: each for SECONDS, or only NAME.
+fuzz:
+	$(Q)tests/fuzz/run $(or $(SECONDS),60) $(NAME)
+
 # The module by DKMS, for every kernel whose headers are there, now and later.
 DKMS_SOURCE := /usr/src/dm-remap-$(VERSION)
 install-dkms:
@@ -72,5 +77,6 @@ help:
 	@echo 'make bench            figures, one JSON object a line'
 	@echo 'make torture          random operation against a model (SEED=, SECONDS=)'
 	@echo 'make torture-powercut power cuts (SEED=, COUNT=)'
+	@echo 'make fuzz             fuzzers, in user space (SECONDS= each, NAME=)'
 	@echo 'make install          programs, library, manual pages, units, udev rules'
 	@echo 'make install-dkms     the module, for all kernels of this machine'
