@@ -10,6 +10,7 @@ PREFIX ?= /usr
 Q := @
 
 .PHONY: all module user netlink demo check check-kernels bench torture torture-powercut fuzz
+.PHONY: check-debug coverage
 .PHONY: install install-dkms clean help
 all: module user
 
@@ -44,6 +45,10 @@ check:
 	$(Q)tests/check
 check-kernels:
 	$(Q)tests/kernels
+check-debug:
+	$(Q)tests/debug/run $(TESTS)
+coverage:
+	$(Q)tests/coverage $(FILES)
 bench:
 	$(Q)tests/bench/run
 
@@ -74,6 +79,9 @@ help:
 	@echo 'make demo             show what it does, in a virtual machine'
 	@echo 'make check            all tests'
 	@echo 'make check-kernels    the same scenarios on every supported kernel'
+	@echo 'make check-debug      the same in a kernel with KASAN, lockdep, kmemleak and'
+	@echo '                      failing allocations (TESTS=...); hours'
+	@echo 'make coverage         what unit and output tests reach (FILES=...: what they do not)'
 	@echo 'make bench            figures, one JSON object a line'
 	@echo 'make torture          random operation against a model (SEED=, SECONDS=)'
 	@echo 'make torture-powercut power cuts (SEED=, COUNT=)'
