@@ -9,7 +9,8 @@ BUILD := build
 PREFIX ?= /usr
 Q := @
 
-.PHONY: all module user netlink demo check check-kernels bench torture torture-powercut
+.PHONY: all module user netlink demo check check-kernels bench torture torture-powercut fuzz
+.PHONY: check-debug coverage
 .PHONY: install install-dkms clean help
 all: module user
 
@@ -19,6 +20,7 @@ include daemon/daemon.mk
 include tests/unit/unit.mk
 include tests/tools/tools.mk
 include tests/torture/torture.mk
+include tests/fuzz/fuzz.mk
 include packaging/packaging.mk
 
 # The module is built in a copy, so that several kernels can be built for side
@@ -43,6 +45,10 @@ check:
 	$(Q)tests/check
 check-kernels:
 	$(Q)tests/kernels
+check-debug:
+	$(Q)tests/debug/run $(TESTS)
+coverage:
+	$(Q)tests/coverage $(FILES)
 bench:
 	$(Q)tests/bench/run
 
@@ -52,6 +58,10 @@ torture-powercut:
 	$(Q)tests/torture/run powercut "$(SEED)" "$(COUNT)" $(EPISODE) $(CUT)
 torture:
 	$(Q)tests/torture/run random "$(SEED)" "$(SECONDS)" $(ROUND)
+
+# Fuzzers of what lib, cli and daemon read: each for SECONDS, or only NAME.
+fuzz:
+	$(Q)tests/fuzz/run $(or $(SECONDS),60) $(NAME)
 
 # The module by DKMS, for every kernel whose headers are there, now and later.
 DKMS_SOURCE := /usr/src/dm-remap-$(VERSION)
@@ -69,8 +79,12 @@ help:
 	@echo 'make demo             show what it does, in a virtual machine'
 	@echo 'make check            all tests'
 	@echo 'make check-kernels    the same scenarios on every supported kernel'
+	@echo 'make check-debug      the same in a kernel with KASAN, lockdep, kmemleak and'
+	@echo '                      failing allocations (TESTS=...); hours'
+	@echo 'make coverage         what unit and output tests reach (FILES=...: what they do not)'
 	@echo 'make bench            figures, one JSON object a line'
 	@echo 'make torture          random operation against a model (SEED=, SECONDS=)'
 	@echo 'make torture-powercut power cuts (SEED=, COUNT=)'
+	@echo 'make fuzz             fuzzers, in user space (SECONDS= each, NAME=)'
 	@echo 'make install          programs, library, manual pages, units, udev rules'
 	@echo 'make install-dkms     the module, for all kernels of this machine'

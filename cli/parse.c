@@ -57,11 +57,13 @@ static int parse_ago(const char *text, uint64_t *seconds)
 	const char *end;
 	size_t length;
 	uint64_t n;
+	int err;
 
 	if (*text == '-')
 		text++;
-	if (number_prefix(text, &n, &end))
-		return -EINVAL;
+	err = number_prefix(text, &n, &end);
+	if (err)
+		return err;
 	end += strspn(end, " ");
 	length = strcspn(end, " ");
 	if (end[length] && strcmp(end + length, " ago"))
@@ -114,7 +116,10 @@ int parse_time(const char *text, uint64_t *ns)
 			*ns = seconds * NS_PER_S;
 		return err;
 	}
-	if (!parse_ago(text, &seconds)) {
+	err = parse_ago(text, &seconds);
+	if (err == -ERANGE)
+		return err;
+	if (!err) {
 		*ns = seconds < (uint64_t)now ? ((uint64_t)now - seconds) * NS_PER_S : 1;
 		return 0;
 	}

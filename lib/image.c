@@ -194,7 +194,7 @@ int dmri_image_read(const uint8_t set_uuid[16], u32 nr_pages, u32 nr_frames,
 		    dmremap_progress_fn progress, void *arg, struct dmri_image **ret)
 {
 	_cleanup_(dmri_image_freep) struct dmri_image *image = calloc(1, sizeof(*image));
-	_free_ char *buf = dmri_alloc(SCAN_FRAMES * DMR_FRAME_SIZE);
+	_free_ char *buf = dmri_alloc(MIN(nr_frames, (u32)SCAN_FRAMES) * DMR_FRAME_SIZE);
 	unsigned int i;
 	int r;
 

@@ -27,6 +27,13 @@ static bool next_word(struct tokens *t)
 	return n;
 }
 
+/* The word, if there is room for all of it: half a name is another name. */
+static bool take_word(const struct tokens *t, char *to, size_t size)
+{
+	dmri_copy(to, size, t->word);
+	return strlen(t->word) < size;
+}
+
 static bool to_u64(const char *text, u64 *value)
 {
 	u64 number;
@@ -86,12 +93,8 @@ static bool feature_parse(struct dmri_table *table, struct tokens *t, u64 *left)
 		table->internal = true;
 		return next_u64(t, &table->internal_sector);
 	}
-	if (!strcmp(t->word, "set_uuid")) {
-		if (!next_word(t))
-			return false;
-		dmri_copy(table->set_uuid, sizeof(table->set_uuid), t->word);
-		return true;
-	}
+	if (!strcmp(t->word, "set_uuid"))
+		return next_word(t) && take_word(t, table->set_uuid, sizeof(table->set_uuid));
 	return false;
 }
 
@@ -101,15 +104,14 @@ int dmri_table_parse(const char *params, struct dmri_table *table)
 	u64 left = 0;
 
 	memset(table, 0, sizeof(*table));
-	if (!next_word(&t))
+	if (!next_word(&t) || !take_word(&t, table->data, sizeof(table->data)))
 		return -EBADMSG;
-	dmri_copy(table->data, sizeof(table->data), t.word);
 	while (next_word(&t)) {
 		if (to_u64(t.word, &left))
 			break;
-		if (table->nr_spares == DMR_MAX_MEMBERS)
+		if (table->nr_spares == DMR_MAX_MEMBERS ||
+		    !take_word(&t, table->spares[table->nr_spares++], sizeof(table->spares[0])))
 			return -EBADMSG;
-		dmri_copy(table->spares[table->nr_spares++], sizeof(table->spares[0]), t.word);
 	}
 	while (left)
 		if (!feature_parse(table, &t, &left))

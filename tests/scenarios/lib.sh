@@ -134,9 +134,9 @@ finished() { # TEST
 	((FAILED == 0))
 }
 
-# Wait until the command succeeds.
+# Wait until the command succeeds; longer in a slow machine.
 wait_until() { # SECONDS COMMAND [ARG...]
-	local end=$((SECONDS + $1 + 1))
+	local end=$((SECONDS + $1 * ${PATIENCE:-1} + 1))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		((SECONDS < end)) || return 1

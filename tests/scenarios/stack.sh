@@ -222,3 +222,98 @@ test_stacked_members() {
 	check "R5: a slow disk's blocks move" write_sectors $dev 64 128 2
 	check_is "R1: and are read" "$(sectors $dev 0 512 --size 8)" "0-63:1 64-191:2 192-511:1"
 }
+
+# A loop device below the data, and one on the set with a file system in it.
+test_loops() {
+	local disk data loop
+	null_disk disk 64
+	null_disk spare 16
+	modprobe loop
+	data=$(losetup --find --show --direct-io=on "$disk")
+	make_set set "$data" "$spare"
+	dev=/dev/mapper/set
+	off=$(offset_of set)
+	data=$disk
+	go_bad 5 60 60
+	loop=$(losetup --find --show --direct-io=on $dev)
+	check "R5: a loop device on a set on a loop device verifies" fio_verify "$loop" \
+		--rw=randwrite --bs=16k --iodepth=8 --size=24M --io_size=8M
+	check_that "R5: blocks were relocated" "$(status set relocated)" "> 0"
+	need mkfs.ext4 -q "$loop"
+	mkdir -p /mnt/fs
+	need mount "$loop" /mnt/fs
+	make_files /mnt/fs/files 6 900
+	umount /mnt/fs
+	need mount "$loop" /mnt/fs
+	check "R1: all files are right" files_right /mnt/fs/files
+	umount /mnt/fs
+	check "the file system is clean" e2fsck -fn "$loop"
+	losetup -d "$loop"
+	check_is "R1: nothing was lost" "$(status set lost)" "0"
+}
+
+# RAID5 of three sets, each with bad blocks in other places: no member leaves, and what is
+# unreadable on one of them is made anew of the others.
+test_raid5() {
+	local i md member offset bad_at
+	local -a disks=()
+	for i in 0 1 2; do
+		null_disk data 32
+		null_disk spare 8
+		make_set "set$i" "$data" "$spare"
+		disks[i]=$data
+	done
+	modprobe raid456
+	need mdadm --create /dev/md8 --run --level=5 --raid-devices=3 --metadata=1.2 --chunk=16 \
+		--assume-clean --bitmap=none /dev/mapper/set{0,1,2}
+	md=/sys/block/md8/md
+	write_sectors /dev/md8 0 32768 1 --size 512
+	for i in 0 1 2; do
+		member=dm-$(dmsetup info -c --noheadings -o minor "set$i")
+		offset=$(($(offset_of set$i) + $(cat "$md/dev-$member/offset")))
+		for bad_at in 1000 3001 5500; do
+			bad "${disks[i]}" $((offset + bad_at + 2048 * i)) $((offset + bad_at + 2048 * i + 2))
+		done
+		message set$i policy heal in-place >/dev/null
+	done
+	write_sectors /dev/md8 8192 8192 2 --size 128
+	echo repair >$md/sync_action
+	check "the array is repaired" wait_until 60 grep -qx idle $md/sync_action
+	check_is "R3: all members are in the array" "$(cat $md/degraded)" "0"
+	for i in 0 1 2; do
+		check_that "R2: blocks of member $i moved" "$(status set$i remapped)" "> 0"
+		check_is "R3: no sector of member $i is lost" "$(map_lost set$i)" ""
+	done
+	check_is "R1: all is read from the array" "$(sectors /dev/md8 0 32768 --size 64)" \
+		"0-8191:1 8192-16383:2 16384-32767:1"
+}
+
+# dm-integrity below: what it finds wrong is no bad medium and moves nothing; what the
+# medium fails is.
+test_integrity() {
+	local disk tags
+	modprobe dm-integrity
+	null_disk disk 32
+	null_disk tags 8
+	null_disk spare 16
+	dm_make data "0 63488 integrity $disk 0 - D 2 meta_device:$tags internal_hash:crc32c"
+	dd if=/dev/zero of=/dev/mapper/data bs=1M oflag=direct status=none 2>/dev/null || true
+	make_set set /dev/mapper/data "$spare"
+	dev=/dev/mapper/set
+	off=$(offset_of set)
+	write_sectors $dev 0 2048 1 --size 64
+	bad "$disk" $((off + 100)) $((off + 103))
+	check "R5: a bad sector under dm-integrity moves" write_sectors $dev 96 16 2
+	check_is "R1: and is read" "$(sectors $dev 88 32 --size 8 | sed 's/@[0-9]*//g')" \
+		"88-95:1 96-111:2 112-119:1"
+	check_that "R5: blocks were relocated" "$(status set relocated)" "> 0"
+	dd if=/dev/urandom of="$disk" bs=512 seek=$((off + 800)) count=2 oflag=direct \
+		conv=notrunc status=none
+	echo 3 >/proc/sys/vm/drop_caches
+	check_is "R4: a wrong checksum is an error, where it is" \
+		"$(sectors $dev 792 16 --size 1 | sed 's/EILSEQ/BAD/; s/EIO/BAD/')" \
+		"792-799:1 800-801:BAD 802-807:1"
+	check_is "R4: and no evidence of a bad medium" "$(status set lost)" "0"
+	check "R1: written anew it is read" write_sectors $dev 800 8 3
+	check_is "R1: as it was written" "$(sectors $dev 792 24 --size 8)" "792-799:1 800-807:3 808-815:1"
+}

@@ -244,3 +244,21 @@ test_large_map() {
 	restart set
 	check_is "R2: after a restart as well" "$(map_remapped set | wc -w)" "1500"
 }
+
+# R7, R10: tables that are nearly right, from a seed.
+test_random_tables() {
+	local table output status=0 seed=${FUZZ_SEED:-$((RANDOM * 32768 + RANDOM))}
+	null_disk data 16
+	null_disk one 8
+	null_disk two 8
+	make_set set "$data" "$one" "$two"
+	message set relocate 5 40 >/dev/null
+	table=$(table_of set)
+	dmsetup remove set
+	table=${table#0 }
+	output=$(/src/build/tests/tools/fuzz-table "$seed" 12 "${table%% *}" "${table#* remap }" \
+		2>&1) || status=$?
+	echo "# $output"
+	check_is "R7: each is refused or starts with the true map (seed $seed)" "$status" 0
+	check_that "R10: there were many" "$(awk '/tables/ { print $1 }' <<<"$output")" "> 30"
+}

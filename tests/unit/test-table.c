@@ -25,6 +25,8 @@ static void table_round_trip(void **state)
 	assert_int_equal(table.nr_spares, 1);
 }
 
+#define LONG	"00000000000000000000000000000000000000000000000000000000000000000000"
+
 static void table_bad(void **state)
 {
 	static const char *const bad[] = {
@@ -36,6 +38,10 @@ static void table_bad(void **state)
 
 	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_int_equal(dmri_table_parse(bad[i], &table), -EBADMSG);
+	/* Half a name is that of another device, or a number. */
+	assert_int_equal(dmri_table_parse("8:0 /dev/" LONG "0", &table), -EBADMSG);
+	assert_int_equal(dmri_table_parse("/dev/" LONG "0 8:0", &table), -EBADMSG);
+	assert_int_equal(dmri_table_parse("8:0 8:1 2 set_uuid " LONG, &table), -EBADMSG);
 }
 
 #define STATUS "rw 42 8 5/1000 4 2 7/4000 closed 2 1 8:32 active 5/0/900 2 - missing 0/1/100 " \
