@@ -88,9 +88,6 @@ struct remap_map {
 int map_init(struct remap_map *map, u32 nr_pages);
 void map_destroy(struct remap_map *map);
 
-/* Bios of so many blocks are worth asking the filter for each. */
-#define FILTER_BLOCKS	8
-
 /*
  * False: no block from @first to @last has an entry. I/O path, after map->seq was read
  * with acquire semantics.
@@ -105,21 +102,17 @@ void map_destroy(struct remap_map *map);
  * another number and looks again, in the index. Bits are never cleared, so the filter
  * can only err by asking the index for nothing. The same goes for the number of entries.
  */
-static inline bool map_may_touch(const struct remap_map *map, u64 first, u64 last)
+static __always_inline bool map_may_touch(const struct remap_map *map, u64 first, u64 last)
 {
 	const struct remap_front *f;
 	bool may;
 
-	if (likely(!READ_ONCE(map->index.nr)))
-		return false;
-	if (last - first >= FILTER_BLOCKS)
-		return true;
 	/* Cheaper than rcu_read_lock(), and nothing here sleeps. */
 	rcu_read_lock_sched();
 	f = rcu_dereference_sched(map->front);
-	do
-		may = front_may_hold(f, first);
-	while (!may && first++ < last);
+	may = front_may_hold(f, first);
+	if (unlikely(first != last) && !may)
+		may = front_may_hold_any(f, first + 1, last);
 	rcu_read_unlock_sched();
 	return may;
 }
@@ -128,6 +121,9 @@ static inline bool map_may_touch(const struct remap_map *map, u64 first, u64 las
 bool map_next(struct remap_map *map, u64 block, struct map_entry *e);
 /* The entry of exactly @block; any context. False: healthy. */
 bool map_get(struct remap_map *map, u64 block, struct map_entry *e);
+/* The same in an RCU read section of the caller. */
+bool map_next_rcu(struct remap_map *map, u64 block, struct map_entry *e);
+bool map_get_rcu(struct remap_map *map, u64 block, struct map_entry *e);
 /*
  * Worker: from now on, all new I/O to the block waits for the worker, and a
  * write that is on its way will be repeated. Undone by map_drop() if nothing
@@ -511,8 +507,8 @@ struct remap_ios {
  * the first cache line.
  */
 struct remap_stats {
+	struct remap_ios ios[NR_PATHS][2];	/* reads, writes; DIRECT is the first */
 	u32 tick;			/* for sampling */
-	struct remap_ios ios[NR_PATHS][2];	/* reads, writes */
 } ____cacheline_aligned;
 
 struct remap_latency {

@@ -11,6 +11,7 @@
 #define FRONT_MIN	512		/* entries that there is always room for */
 #define ENTRIES_A_WORD	4		/* of the filter: 16 bits an entry */
 #define MAX_PROBES	32
+#define MAX_ASKED	8		/* blocks of one bio that the filter is asked for */
 
 /* Cells without a value; both beyond any number of a record. */
 #define CELL_FREE	(~0U)
@@ -87,13 +88,22 @@ static void fill_cell(struct remap_front *f, u64 hash, u32 value)
 	}
 }
 
+static u64 front_mask(u64 hash)
+{
+	unsigned int bit;
+	u64 mask = 0;
+
+	for (bit = 0; bit < FRONT_BITS; bit++, hash >>= 6)
+		mask |= 1ULL << (hash & 63);
+	return mask;
+}
+
 void front_insert(struct remap_front *f, u64 block, u32 value)
 {
 	u64 hash = front_hash(block);
 	u64 *word = &f->words[front_place(hash, f->nr_words)];
 
-	WRITE_ONCE(*word, *word | 1ULL << (hash & 63) | 1ULL << (hash >> 6 & 63) |
-		   1ULL << (hash >> 12 & 63));
+	WRITE_ONCE(*word, *word | front_mask(hash));
 	fill_cell(f, hash, value);
 	f->nr++;
 }
@@ -111,28 +121,39 @@ void front_remove(struct remap_front *f, u64 block, u32 value)
 	front_set(f, block, value, CELL_GONE);
 }
 
-static bool is_record_of(struct dmr_page * const *pages, u32 id, u64 block)
+bool front_may_hold_any(const struct remap_front *f, u64 first, u64 last)
 {
-	const struct dmr_page *page = READ_ONCE(pages[1 + id / DMR_PAGE_RECORDS]);
-	u64 key = page ? le64_to_cpu(page->records[id % DMR_PAGE_RECORDS].key) : 0;
-
-	return key && dmr_key_block(key) == block;
+	if (last - first >= MAX_ASKED)
+		return true;
+	for (; first <= last; first++)
+		if (front_may_hold(f, first))
+			return true;
+	return false;
 }
 
-bool front_find(const struct remap_front *f, struct dmr_page * const *pages, u32 nr_records,
-		u32 flag, u64 block, u32 *value)
+const struct dmr_record *front_find(const struct remap_front *f, struct dmr_page * const *pages,
+				    u32 nr_records, u32 flag, u64 block, u32 *value)
 {
 	u32 at = front_place(front_hash(block), f->nr_cells), n;
 
 	for (n = 0; n < MAX_PROBES; n++, at = next_cell(f, at)) {
+		const struct dmr_record *r;
+		const struct dmr_page *page;
 		u32 id;
 
 		*value = READ_ONCE(f->cells[at]);
 		if (*value == CELL_FREE)
 			break;
 		id = *value & ~flag;
-		if (id < nr_records && is_record_of(pages, id, block))
-			return true;
+		if (id >= nr_records)
+			continue;
+		page = READ_ONCE(pages[1 + id / DMR_PAGE_RECORDS]);
+		if (!page)
+			continue;
+		r = &page->records[id % DMR_PAGE_RECORDS];
+		/* Without a key it is of no block yet. */
+		if (r->key && dmr_key_block(le64_to_cpu(r->key)) == block)
+			return r;
 	}
-	return false;
+	return NULL;
 }

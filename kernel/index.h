@@ -75,7 +75,7 @@ void index_walk(const struct remap_index *ix, void (*fn)(void *arg, u64 key, u32
 
 /*
  * Two things, both sized by the number of entries and replaced by larger ones as that
- * grows. A filter: three bits of one 64-bit word for each block, of which none is ever
+ * grows. A filter: four bits of one 64-bit word for each block, of which none is ever
  * cleared while it is in use; a block of which one bit is not set has no entry. And a
  * table of the index's values by the hash of their block, which is a cache: what it
  * does not find the index may hold.
@@ -83,6 +83,8 @@ void index_walk(const struct remap_index *ix, void (*fn)(void *arg, u64 key, u32
  * Readers of the filter are in an RCU section of any kind. Readers of the table check
  * the seqcount of the index too, and load the pointer to this inside of it.
  */
+#define FRONT_BITS	4
+
 struct remap_front {
 	u32 nr_words, nr_cells;
 	u32 *cells;			/* behind words[] */
@@ -103,11 +105,11 @@ void front_insert(struct remap_front *f, u64 block, u32 value);
 void front_set(struct remap_front *f, u64 block, u32 old, u32 value);
 void front_remove(struct remap_front *f, u64 block, u32 value);
 /*
- * The value of a @block, if the table has it. Its record, in @pages by its number, the
- * value without @flag, must say so.
+ * The record of a @block and the value, if the table has it. @pages hold the records, of which
+ * the value without @flag is the number, and the record must say so.
  */
-bool front_find(const struct remap_front *f, struct dmr_page * const *pages, u32 nr_records,
-		u32 flag, u64 block, u32 *value);
+const struct dmr_record *front_find(const struct remap_front *f, struct dmr_page * const *pages,
+				    u32 nr_records, u32 flag, u64 block, u32 *value);
 
 static inline bool front_full(const struct remap_front *f)
 {
@@ -129,13 +131,23 @@ static inline u32 front_place(u64 hash, u32 size)
 	return (hash >> 32) * size >> 32;
 }
 
-static inline bool front_may_hold(const struct remap_front *f, u64 block)
+/* Most often the first bit says no. Hidden, or the compiler would always look at two. */
+static __always_inline bool front_may_hold(const struct remap_front *f, u64 block)
 {
 	u64 hash = front_hash(block);
 	u64 word = READ_ONCE(f->words[front_place(hash, f->nr_words)]);
+	unsigned int bit;
 
-	return word >> (hash & 63) & 1 && word >> (hash >> 6 & 63) & 1 &&
-	       word >> (hash >> 12 & 63) & 1;
+	for (bit = 0; bit < FRONT_BITS; bit++) {
+		if (likely(!(word >> (hash & 63) & 1)))
+			return false;
+		hash >>= 6;
+		OPTIMIZER_HIDE_VAR(hash);
+	}
+	return true;
 }
+
+/* Of these blocks. Beyond some the index is cheaper. */
+bool front_may_hold_any(const struct remap_front *f, u64 first, u64 last);
 
 #endif /* DM_REMAP_INDEX_H */

@@ -76,7 +76,7 @@ static void entry_read(struct map_entry *e, u64 block, u32 value, const struct d
 	e->invalid = le32_to_cpu(r->invalid);
 }
 
-bool map_next(struct remap_map *map, u64 block, struct map_entry *e)
+bool map_next_rcu(struct remap_map *map, u64 block, struct map_entry *e)
 {
 	const struct dmr_record *r;
 	unsigned int seq;
@@ -84,7 +84,6 @@ bool map_next(struct remap_map *map, u64 block, struct map_entry *e)
 	u32 value;
 	bool ok;
 
-	rcu_read_lock();
 	do {
 		seq = read_seqbegin(&map->lock);
 		ok = index_next(&map->index, block, &found, &value);
@@ -95,27 +94,44 @@ bool map_next(struct remap_map *map, u64 block, struct map_entry *e)
 		if (r)
 			entry_read(e, found, value, r);
 	} while (read_seqretry(&map->lock, seq));
-	rcu_read_unlock();
 	return ok;
+}
+
+bool map_get_rcu(struct remap_map *map, u64 block, struct map_entry *e)
+{
+	const struct dmr_record *r;
+	unsigned int seq;
+	u32 value;
+
+	do {
+		seq = read_seqbegin(&map->lock);
+		/* In here: one that was replaced before this is not told of changes. */
+		r = front_find(rcu_dereference(map->front), map->pages, map->nr_records,
+			       INDEX_BUSY, block, &value);
+		if (r)
+			entry_read(e, block, value, r);
+	} while (read_seqretry(&map->lock, seq));
+	return r || (map_next_rcu(map, block, e) && e->block == block);
+}
+
+bool map_next(struct remap_map *map, u64 block, struct map_entry *e)
+{
+	bool found;
+
+	rcu_read_lock();
+	found = map_next_rcu(map, block, e);
+	rcu_read_unlock();
+	return found;
 }
 
 bool map_get(struct remap_map *map, u64 block, struct map_entry *e)
 {
-	unsigned int seq;
-	u32 value;
-	bool ok;
+	bool found;
 
 	rcu_read_lock();
-	do {
-		seq = read_seqbegin(&map->lock);
-		/* In here: one that was replaced before this is not told of changes. */
-		ok = front_find(rcu_dereference(map->front), map->pages, map->nr_records,
-				INDEX_BUSY, block, &value);
-		if (ok)
-			entry_read(e, block, value, map_record(map, value & ~INDEX_BUSY));
-	} while (read_seqretry(&map->lock, seq));
+	found = map_get_rcu(map, block, e);
 	rcu_read_unlock();
-	return ok || (map_next(map, block, e) && e->block == block);
+	return found;
 }
 
 /* --- Holding ------------------------------------------------------------- */

@@ -203,6 +203,11 @@ static int remap_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		return -ENOMEM;
 	}
 	init_rwsem(&rt->lock);
+	/* Device mapper sees to that; the I/O path relies on it. */
+	if (WARN_ON_ONCE(ti->begin)) {
+		kfree(rt);
+		return -EINVAL;
+	}
 	r = parse_table(ti, rt, &as);
 	if (r) {
 		put_devices(ti, rt);
@@ -259,14 +264,14 @@ static int remap_iterate_devices(struct dm_target *ti, iterate_devices_callout_f
 static __always_inline int send_to_data(struct remap_set *set, struct bio *bio,
 					struct remap_bio *pb)
 {
-	stats_bio(set, bio, DMR_NL_PATH_DIRECT);
 	pb->iter = bio->bi_iter;
-	bio->bi_iter.bi_sector += set->data_offset;
+	bio->bi_iter.bi_sector = pb->iter.bi_sector + set->data_offset;
+	stats_bio(set, bio, DMR_NL_PATH_DIRECT);
 	bio_set_dev(bio, set->data);
 	return DM_MAPIO_REMAPPED;
 }
 
-static int leave_to_worker(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
+static noinline int leave_to_worker(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
 {
 	if (bio->bi_opf & REQ_NOWAIT) {
 		pb->done = true;
@@ -356,10 +361,11 @@ static int map_found(struct remap_set *set, struct bio *bio, struct remap_bio *p
 	return map_entry_bio(set, bio, pb, e, turn);
 }
 
-/* Some block from @first to @last, which the bio touches, may have an entry. */
-static noinline int map_by_entry(struct remap_set *set, struct bio *bio, struct remap_bio *pb,
-				 u64 first, u64 last)
+/* Some block that the bio touches may have an entry. */
+static noinline int map_by_entry(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
 {
+	u64 first = bio->bi_iter.bi_sector >> set->block_shift;
+	u64 last = (bio_end_sector(bio) - 1) >> set->block_shift;
 	struct map_entry e;
 	unsigned int turn;
 	bool found;
@@ -369,9 +375,9 @@ static noinline int map_by_entry(struct remap_set *set, struct bio *bio, struct 
 	/* Before the lookup: drain_slots() changes the map first, then the turn. */
 	turn = smp_load_acquire(&set->slot_turn);
 	if (first == last)
-		found = map_get(&set->map, first, &e);
+		found = map_get_rcu(&set->map, first, &e);
 	else
-		found = map_next(&set->map, first, &e) && e.block <= last;
+		found = map_next_rcu(&set->map, first, &e) && e.block <= last;
 	r = found ? map_found(set, bio, pb, &e, turn) : send_to_data(set, bio, pb);
 	rcu_read_unlock();
 	return r;
@@ -387,7 +393,7 @@ static struct remap_member *member_of(struct remap_set *set, const struct block_
 	return NULL;
 }
 
-static int map_flush(struct remap_target *rt, struct bio *bio, struct remap_bio *pb)
+static noinline int map_flush(struct remap_target *rt, struct bio *bio, struct remap_bio *pb)
 {
 	unsigned int n = dm_bio_get_target_bio_nr(bio);
 	struct remap_member *m = NULL;
@@ -443,12 +449,19 @@ static noinline void start_timing(struct remap_set *set, struct remap_bio *pb)
 		pb->start_ns = ktime_get_ns();
 }
 
+static __always_inline bool bio_may_touch(const struct remap_set *set, const struct bio *bio)
+{
+	u64 first = bio->bi_iter.bi_sector >> set->block_shift;
+	u64 last = (bio_end_sector(bio) - 1) >> set->block_shift;
+
+	return map_may_touch(&set->map, first, last);
+}
+
 static int remap_map(struct dm_target *ti, struct bio *bio)
 {
 	struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
 	struct remap_target *rt = ti->private;
 	struct remap_set *set = rt->set;
-	u64 first, last;
 
 	pb->special = 0;
 	if (unlikely(bio->bi_opf & REQ_PREFLUSH))
@@ -457,14 +470,12 @@ static int remap_map(struct dm_target *ti, struct bio *bio)
 	if (unlikely(READ_ONCE(set->timed)))
 		start_timing(set, pb);
 
-	bio->bi_iter.bi_sector = dm_target_offset(ti, bio->bi_iter.bi_sector);
-	first = bio->bi_iter.bi_sector >> set->block_shift;
-	last = (bio_end_sector(bio) - 1) >> set->block_shift;
+	/* Sectors of the bio are those of the target: it is alone in its table. */
 	/* Before the lookup: whatever changes after this is seen in end_io. */
 	pb->seq = smp_load_acquire(&set->map.seq);
-	if (likely(!map_may_touch(&set->map, first, last)))
-		return send_to_data(set, bio, pb);
-	return map_by_entry(set, bio, pb, first, last);
+	if (unlikely(READ_ONCE(set->map.index.nr)) && unlikely(bio_may_touch(set, bio)))
+		return map_by_entry(set, bio, pb);
+	return send_to_data(set, bio, pb);
 }
 
 /*
@@ -545,7 +556,9 @@ static noinline int end_special(struct remap_set *set, struct bio *bio, struct r
 
 	if (pb->counted) {
 		pb->counted = false;
-		if (atomic_dec_and_test(&set->slot_io[pb->turn]))
+		/* The barrier is in the decrement; drain_slots() looks after it waits. */
+		if (atomic_dec_and_test(&set->slot_io[pb->turn]) &&
+		    waitqueue_active(&set->slot_wait))
 			wake_up(&set->slot_wait);
 	}
 	if (pb->flush && !pb->done)
@@ -574,14 +587,15 @@ static int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *err
 {
 	struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
 	struct remap_target *rt = ti->private;
-	struct remap_set *set = rt->set;
+	struct remap_set *set;
 
 	/* Nearly all I/O: a success on the data device, and no block was held meanwhile. */
-	if (likely(!*error && !pb->special)) {
-		if (bio_op(bio) == REQ_OP_READ ||
-		    likely(pb->seq == READ_ONCE(set->map.seq) && !READ_ONCE(set->bad_streak)))
-			return DM_ENDIO_DONE;
-	}
+	if (likely(!*error && !pb->special) && bio_op(bio) == REQ_OP_READ)
+		return DM_ENDIO_DONE;
+	set = rt->set;
+	if (likely(!*error && !pb->special && pb->seq == READ_ONCE(set->map.seq) &&
+		   !READ_ONCE(set->bad_streak)))
+		return DM_ENDIO_DONE;
 	return end_special(set, bio, pb, error);
 }
 
