@@ -27,66 +27,12 @@
 #define dmr_crc32c(crc, data, size) crc32c(crc, data, size)
 #include "../include/dm-remap-assemble.h"
 #include "../include/dm-remap-netlink.h"
+#include "index.h"
 
 #define DM_MSG_PREFIX "remap"
 
 struct remap_set;
 struct remap_target;
-
-/* --- reserve.c: memory set aside for the worker -------------------------- */
-
-/*
- * Blocks of one page, zeroed. The I/O path must not wait for memory that only
- * its own progress can free (R6): what it may need is here beforehand.
- */
-#define RESERVE_BLOCKS	8
-
-struct remap_reserve {
-	unsigned int nr;
-	void *blocks[RESERVE_BLOCKS];
-};
-
-/* Fill up. Worker; may sleep. Returns 0, or -ENOMEM if less than @min is there. */
-int reserve_fill(struct remap_reserve *rsv, unsigned int min);
-/* A zeroed page, from the allocator if it has one; NULL if neither has. */
-void *reserve_get(struct remap_reserve *rsv);
-void reserve_destroy(struct remap_reserve *rsv);
-
-struct index_root;
-
-/* --- index.c: an ordered map from u64 to u32 ----------------------------- */
-
-/*
- * Two levels: a root array of leaves sorted by their first key, each leaf one
- * page of (key - base, value) pairs. 8 bytes an entry plus what is unused.
- *
- * Readers hold rcu_read_lock() and check a seqcount around the whole lookup;
- * a lookup that races with a change returns nonsense, but returns. The one
- * writer holds that seqcount's write side.
- */
-struct remap_index {
-	struct index_root __rcu *root;
-	u64 nr;				/* entries */
-};
-
-int index_init(struct remap_index *ix);
-void index_destroy(struct remap_index *ix);
-/* First entry with a key not below @key; false if there is none. */
-bool index_next(const struct remap_index *ix, u64 key, u64 *found, u32 *value);
-/* Make room so that one index_insert() cannot fail. May sleep. 0, -ENOMEM, -ENOSPC. */
-int index_prepare(struct remap_index *ix, struct remap_reserve *rsv);
-/* @key must not be there yet; index_prepare() must have succeeded before. */
-void index_insert(struct remap_index *ix, struct remap_reserve *rsv, u64 key, u32 value);
-/* Change the value of, or remove, a @key that is there. */
-void index_set(struct remap_index *ix, u64 key, u32 value);
-void index_remove(struct remap_index *ix, u64 key);
-struct index_pair {
-	u64 key;
-	u32 value;
-};
-
-/* Fill an empty index from @nr sorted, distinct pairs. May sleep. */
-int index_build(struct remap_index *ix, const struct index_pair *pairs, u64 nr);
 
 /* --- map.c: what is where ------------------------------------------------ */
 
@@ -114,20 +60,25 @@ struct map_change {
 #define MAP_MAX_CHANGES	256
 
 struct remap_map {
-	seqlock_t lock;
+	/* What every I/O reads, in one cache line, which changes are seldom. */
 	struct remap_index index;
-	u32 nr_pages;			/* root included */
-	struct dmr_page **pages;	/* images; NULL: never used; [0] is the root */
-	u32 nr_records, free_records;
-	u32 next_record;		/* where to look for a free one */
-	unsigned long *taken;		/* bit set: record in use or held */
-	u32 remapped, lost, lost_sectors;	/* blocks, blocks, sectors */
+	struct remap_front __rcu *front;
 	/*
 	 * Changes whenever a block is held. A write that finds it changed at
 	 * its end looks whether the map moved under it. release_seq is its
 	 * value when a block last went back to the data device.
 	 */
 	u32 seq, release_seq;
+	struct dmr_page **pages;	/* images; NULL: never used; [0] is the root */
+	u32 nr_pages;			/* root included */
+	u32 nr_records;
+	seqlock_t lock;
+
+	/* Of the worker. */
+	u32 free_records ____cacheline_aligned;
+	u32 next_record;		/* where to look for a free one */
+	unsigned long *taken;		/* bit set: record in use or held */
+	u32 remapped, lost, lost_sectors;	/* blocks, blocks, sectors */
 	u32 holds;			/* counts map_hold()s, for who wants to know of any */
 	u32 version;			/* counts commits that changed it */
 	unsigned int nr_changes;
@@ -136,10 +87,43 @@ struct remap_map {
 
 int map_init(struct remap_map *map, u32 nr_pages);
 void map_destroy(struct remap_map *map);
+
+/*
+ * False: no block from @first to @last has an entry. I/O path, after map->seq was read
+ * with acquire semantics.
+ *
+ * Why a block that the filter does not know was not held when that was read: the worker
+ * sets the bits of a block, puts it into the index, and then stores the new map->seq with
+ * release semantics (map_hold()). Who reads that number, or a later one, finds the
+ * bits set; also in a filter that has replaced this one, for it was filled from an index
+ * that had the block, and its pointer was published after that by the same worker. Who reads
+ * an older number may miss the bits, and even hold on to a filter that was replaced
+ * before the block was held. This is a lookup from before the hold: end_io() finds
+ * another number and looks again, in the index. Bits are never cleared, so the filter
+ * can only err by asking the index for nothing. The same goes for the number of entries.
+ */
+static __always_inline bool map_may_touch(const struct remap_map *map, u64 first, u64 last)
+{
+	const struct remap_front *f;
+	bool may;
+
+	/* Cheaper than rcu_read_lock(), and nothing here sleeps. */
+	rcu_read_lock_sched();
+	f = rcu_dereference_sched(map->front);
+	may = front_may_hold(f, first);
+	if (unlikely(first != last) && !may)
+		may = front_may_hold_any(f, first + 1, last);
+	rcu_read_unlock_sched();
+	return may;
+}
+
 /* The first entry at or after @block; any context. False: none. */
 bool map_next(struct remap_map *map, u64 block, struct map_entry *e);
 /* The entry of exactly @block; any context. False: healthy. */
 bool map_get(struct remap_map *map, u64 block, struct map_entry *e);
+/* The same in an RCU read section of the caller. */
+bool map_next_rcu(struct remap_map *map, u64 block, struct map_entry *e);
+bool map_get_rcu(struct remap_map *map, u64 block, struct map_entry *e);
 /*
  * Worker: from now on, all new I/O to the block waits for the worker, and a
  * write that is on its way will be repeated. Undone by map_drop() if nothing
@@ -514,11 +498,18 @@ void policy_expires(struct work_struct *work);
 #define NR_PATHS	(DMR_NL_PATH_MAX + 1)
 #define NR_CLASSES	(DMR_NL_CLASS_MAX + 1)
 
-/* Of one processor. On the I/O path only these are written. */
-struct remap_stats {
-	u64 ios[2][NR_PATHS], sectors[2][NR_PATHS];
-	u32 tick;			/* for sampling */
+struct remap_ios {
+	u64 nr, sectors;
 };
+
+/*
+ * Of one processor. On the I/O path only these are written, and of healthy blocks only
+ * the first cache line.
+ */
+struct remap_stats {
+	struct remap_ios ios[NR_PATHS][2];	/* reads, writes; DIRECT is the first */
+	u32 tick;			/* for sampling */
+} ____cacheline_aligned;
 
 struct remap_latency {
 	u64 buckets[2][DMR_NL_BUCKETS];
@@ -649,6 +640,17 @@ enum remap_counter {
 
 /* The set of an active table; lives from preresume to postsuspend. */
 struct remap_set {
+	/* What every I/O reads, up to the part of the map that is for it. */
+	struct block_device *data;	/* members[0], until the set ends */
+	sector_t data_offset;
+	struct remap_stats __percpu *stats;
+	u32 block_sectors;
+	unsigned int block_shift;	/* sectors to blocks */
+	unsigned int slot_turn;		/* see slot_io */
+	unsigned int bad_streak;	/* blocks found bad since a write succeeded */
+	bool timed;			/* the policy asks how long I/O takes */
+	struct remap_map map ____cacheline_aligned;
+
 	struct dm_target *ti;
 	struct remap_target *rt;
 	const char *name;		/* of the mapped device, for messages */
@@ -656,21 +658,17 @@ struct remap_set {
 	struct list_head claim;		/* in the module's list of active sets */
 	u32 id;				/* grows along that list */
 	struct mutex change_lock;	/* policies and spares are changed one at a time */
-	u32 block_sectors;
-	unsigned int block_shift;	/* sectors to blocks */
 	unsigned int sector_align;	/* logical block size of the set, in sectors */
 	u64 data_sectors;
 	bool degraded_ok;
 	bool stopping;			/* requests end: a suspend waits for them */
 
-	struct remap_map map;
 	struct remap_store store;
 	struct remap_reserve reserve;
 	unsigned int nr_members;	/* used entries of members[] */
 	struct remap_member *members[DMR_MAX_MEMBERS];	/* NULL: none there */
 	struct remap_policy policy;	/* worker; readers take what they see */
 	struct delayed_work policy_work;	/* its lifetime ends */
-	struct remap_stats __percpu *stats;
 	struct remap_events events;
 	struct remap_scrub scrub;
 
@@ -678,11 +676,10 @@ struct remap_set {
 	 * I/O on its way to slots, counted in two turns, so that a slot that
 	 * was given back is reused only when nothing can reach it any more.
 	 */
-	atomic_t slot_io[2];
-	unsigned int slot_turn;
+	atomic_t slot_io[2] ____cacheline_aligned;
 	wait_queue_head_t slot_wait;
 
-	struct workqueue_struct *wq;
+	struct workqueue_struct *wq ____cacheline_aligned;
 	struct work_struct work;
 	struct delayed_work breaker_work;
 	spinlock_t queue_lock;		/* queue, requests */
@@ -693,7 +690,6 @@ struct remap_set {
 
 	bool breaker_open, breaker_write;	/* open; for writes only */
 	unsigned long breaker_until;	/* jiffies; no new probe before */
-	unsigned int bad_streak;	/* blocks found bad since a write succeeded */
 	bool event;			/* raise a table event after the commit */
 	bool full;			/* the last allocation found no slot */
 	u8 spare_level;			/* as it was told: enough, low, full */
@@ -721,19 +717,28 @@ static inline unsigned int block_length(const struct remap_set *set, u64 block)
 
 /* Per-bio data. */
 struct remap_bio {
-	u32 start;		/* jiffies when it was sent */
-	u64 start_ns;		/* 0: not measured */
 	struct bvec_iter iter;	/* of the bio as it was mapped, sectors of the target */
-	u64 acked;		/* a flush: what it covers on the spare */
 	u32 seq;
+	u32 start;		/* jiffies when it was sent */
 	u32 slot;
-	u8 member;		/* 0: sent to the data device */
-	u8 turn;
-	bool counted;		/* in slot_io[turn] */
-	bool flush;
-	bool done;		/* nothing is left to look at in end_io */
-	bool staged;		/* worker: it made changes that the commit decides on */
-	bool told;		/* its first error was counted and told */
+	/* Set and looked at as one: 0 for I/O of the data device that is not timed. */
+	union {
+		u64 special;
+		struct {
+			u8 member;	/* 0: sent to the data device */
+			u8 turn;
+			bool counted;	/* in slot_io[turn] */
+			bool timed;	/* how long it takes is asked for */
+			bool flush;
+			bool done;	/* nothing is left to look at in end_io */
+			bool staged;	/* worker: it made changes that the commit decides on */
+			bool told;	/* its first error was counted and told */
+		};
+	};
+	union {
+		u64 start_ns;	/* 0: not measured; if timed */
+		u64 acked;	/* a flush: what it covers on the spare */
+	};
 };
 
 static inline bool status_is_evidence(const struct remap_set *set, blk_status_t status)
@@ -746,12 +751,17 @@ static inline bool status_is_evidence(const struct remap_set *set, blk_status_t 
 static inline void stats_bio(struct remap_set *set, const struct bio *bio,
 			     enum dmr_nl_path path)
 {
-	bool write = bio_op(bio) != REQ_OP_READ;
+	unsigned int op = bio_op(bio);
+	struct remap_ios __percpu *ios;
 
-	if (unlikely(op_is_discard(bio_op(bio)) || bio_op(bio) == REQ_OP_SECURE_ERASE))
-		return;
-	this_cpu_inc(set->stats->ios[write][path]);
-	this_cpu_add(set->stats->sectors[write][path], bio_sectors(bio));
+	if (unlikely(op > REQ_OP_WRITE)) {
+		if (op != REQ_OP_WRITE_ZEROES)
+			return;
+		op = REQ_OP_WRITE;
+	}
+	ios = &set->stats->ios[path][op];
+	this_cpu_inc(ios->nr);
+	this_cpu_add(ios->sectors, bio_sectors(bio));
 }
 
 extern struct workqueue_struct *remap_wq;	/* what may wait, but for a set's worker */
@@ -802,7 +812,6 @@ int remap_message(struct dm_target *ti, unsigned int argc, char **argv,
 /* The parsed table. */
 struct remap_target {
 	struct remap_set *set;		/* NULL: not active */
-	struct rw_semaphore lock;	/* held to read while set is used, but for I/O */
 	struct dm_dev *data;
 	sector_t data_offset;
 	unsigned int nr_spares;
@@ -813,6 +822,8 @@ struct remap_target {
 	bool degraded;
 	bool has_uuid;
 	u8 uuid[16];
+	/* Held to read while set is used, but for I/O, which need not see it written. */
+	struct rw_semaphore lock ____cacheline_aligned;
 };
 
 #endif /* DM_REMAP_H */

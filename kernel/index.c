@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * An ordered map from u64 keys to u32 values, read without a lock: a root
- * array of page-sized leaves. See dm-remap.h for the rules; map.c is the user.
+ * array of page-sized leaves. See index.h for the rules; map.c is the user.
  *
  * Readers may see a leaf or the root while it is being changed. They only
  * ever follow pointers that were stored whole and whose targets outlive an RCU
@@ -12,7 +12,7 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
-#include "dm-remap.h"
+#include "index.h"
 
 struct leaf_entry {
 	u32 delta;		/* key - base of the leaf */
@@ -348,4 +348,19 @@ int index_build(struct remap_index *ix, const struct index_pair *pairs, u64 nr)
 			cond_resched();
 	}
 	return 0;
+}
+
+void index_walk(const struct remap_index *ix, void (*fn)(void *arg, u64 key, u32 value),
+		void *arg)
+{
+	const struct index_root *root = own_root(ix);
+	u32 i, at;
+
+	for (i = 0; i < root->nr; i++) {
+		const struct index_leaf *leaf = root->leaves[i];
+
+		for (at = 0; at < leaf->nr; at++)
+			fn(arg, leaf->base + leaf->entries[at].delta, leaf->entries[at].value);
+		cond_resched();
+	}
 }

@@ -13,6 +13,12 @@
 #define INDEX_BUSY	BIT(31)	/* in the value of an index entry */
 #define NOT_A_BLOCK	(~0ULL)
 
+/* What stands before the index, as the worker sees it. */
+static struct remap_front *own_front(const struct remap_map *map)
+{
+	return rcu_dereference_protected(map->front, true);
+}
+
 int map_init(struct remap_map *map, u32 nr_pages)
 {
 	seqlock_init(&map->lock);
@@ -21,7 +27,8 @@ int map_init(struct remap_map *map, u32 nr_pages)
 	map->free_records = map->nr_records;
 	map->pages = kvcalloc(nr_pages, sizeof(*map->pages), GFP_NOIO);
 	map->taken = kvcalloc(BITS_TO_LONGS(map->nr_records), sizeof(long), GFP_NOIO);
-	if (!map->pages || !map->taken)
+	RCU_INIT_POINTER(map->front, front_alloc(0));
+	if (!map->pages || !map->taken || !own_front(map))
 		return -ENOMEM;
 	return index_init(&map->index);
 }
@@ -31,6 +38,7 @@ void map_destroy(struct remap_map *map)
 	u32 i;
 
 	index_destroy(&map->index);
+	front_free(own_front(map));
 	if (map->pages)
 		for (i = 0; i < map->nr_pages; i++)
 			kfree(map->pages[i]);
@@ -68,7 +76,7 @@ static void entry_read(struct map_entry *e, u64 block, u32 value, const struct d
 	e->invalid = le32_to_cpu(r->invalid);
 }
 
-bool map_next(struct remap_map *map, u64 block, struct map_entry *e)
+bool map_next_rcu(struct remap_map *map, u64 block, struct map_entry *e)
 {
 	const struct dmr_record *r;
 	unsigned int seq;
@@ -76,7 +84,6 @@ bool map_next(struct remap_map *map, u64 block, struct map_entry *e)
 	u32 value;
 	bool ok;
 
-	rcu_read_lock();
 	do {
 		seq = read_seqbegin(&map->lock);
 		ok = index_next(&map->index, block, &found, &value);
@@ -87,13 +94,90 @@ bool map_next(struct remap_map *map, u64 block, struct map_entry *e)
 		if (r)
 			entry_read(e, found, value, r);
 	} while (read_seqretry(&map->lock, seq));
-	rcu_read_unlock();
 	return ok;
+}
+
+bool map_get_rcu(struct remap_map *map, u64 block, struct map_entry *e)
+{
+	const struct dmr_record *r;
+	unsigned int seq;
+	u32 value;
+
+	do {
+		seq = read_seqbegin(&map->lock);
+		/* In here: one that was replaced before this is not told of changes. */
+		r = front_find(rcu_dereference(map->front), map->pages, map->nr_records,
+			       INDEX_BUSY, block, &value);
+		if (r)
+			entry_read(e, block, value, r);
+	} while (read_seqretry(&map->lock, seq));
+	return r || (map_next_rcu(map, block, e) && e->block == block);
+}
+
+bool map_next(struct remap_map *map, u64 block, struct map_entry *e)
+{
+	bool found;
+
+	rcu_read_lock();
+	found = map_next_rcu(map, block, e);
+	rcu_read_unlock();
+	return found;
 }
 
 bool map_get(struct remap_map *map, u64 block, struct map_entry *e)
 {
-	return map_next(map, block, e) && e->block == block;
+	bool found;
+
+	rcu_read_lock();
+	found = map_get_rcu(map, block, e);
+	rcu_read_unlock();
+	return found;
+}
+
+/* --- Holding ------------------------------------------------------------- */
+
+/*
+ * The index and what stands before it change together, in one write section of the
+ * seqcount.
+ */
+static void entry_insert(struct remap_set *set, u64 block, u32 value)
+{
+	front_insert(own_front(&set->map), block, value);
+	index_insert(&set->map.index, &set->reserve, block, value);
+}
+
+static void entry_set(struct remap_map *map, u64 block, u32 old, u32 value)
+{
+	front_set(own_front(map), block, old, value);
+	index_set(&map->index, block, value);
+}
+
+static void entry_remove(struct remap_map *map, u64 block, u32 value)
+{
+	front_remove(own_front(map), block, value);
+	index_remove(&map->index, block);
+}
+
+static int renew_front(struct remap_map *map)
+{
+	struct remap_front *old = own_front(map), *f = front_build(&map->index);
+
+	if (!f)
+		return -ENOMEM;
+	/* Its content before the pointer to it, and that before @old can be freed. */
+	rcu_assign_pointer(map->front, f);
+	kvfree_rcu(old, rcu);
+	return 0;
+}
+
+/* Make room for one more entry, so that entry_insert() cannot fail. */
+static int entry_prepare(struct remap_set *set)
+{
+	struct remap_map *map = &set->map;
+
+	if (front_full(own_front(map)) && renew_front(map))
+		front_stretch(own_front(map));
+	return index_prepare(&map->index, &set->reserve);
 }
 
 static struct map_change *find_change(struct remap_map *map, u64 block)
@@ -192,7 +276,7 @@ int map_hold(struct remap_set *set, u64 block, struct map_entry *e)
 		r = take_record(set, &e->id);
 		if (r)
 			return r;
-		r = index_prepare(&map->index, &set->reserve);
+		r = entry_prepare(set);
 		if (r) {
 			put_record(map, e->id);
 			return r;
@@ -201,10 +285,10 @@ int map_hold(struct remap_set *set, u64 block, struct map_entry *e)
 	add_change(map, block, e->id, fresh);
 	write_seqlock_irqsave(&map->lock, flags);
 	if (fresh)
-		index_insert(&map->index, &set->reserve, block, e->id | INDEX_BUSY);
+		entry_insert(set, block, e->id | INDEX_BUSY);
 	else
-		index_set(&map->index, block, e->id | INDEX_BUSY);
-	/* Who reads the new number also sees the block held: map() and end_io(). */
+		entry_set(map, block, e->id, e->id | INDEX_BUSY);
+	/* Who reads the new number also sees the block held: see map_may_touch(). */
 	smp_store_release(&map->seq, map->seq + 1);
 	write_sequnlock_irqrestore(&map->lock, flags);
 	e->busy = true;
@@ -219,9 +303,9 @@ static void unhold(struct remap_map *map, const struct map_change *c)
 
 	write_seqlock_irqsave(&map->lock, flags);
 	if (r->key) {
-		index_set(&map->index, c->block, c->id);
+		entry_set(map, c->block, c->id | INDEX_BUSY, c->id);
 	} else {
-		index_remove(&map->index, c->block);
+		entry_remove(map, c->block, c->id | INDEX_BUSY);
 		put_record(map, c->id);
 	}
 	write_sequnlock_irqrestore(&map->lock, flags);
@@ -576,5 +660,7 @@ int map_load(struct remap_set *set, const struct dmr_bounds *bounds)
 	if (!r)
 		r = index_build(&map->index, s.pairs, s.nr);
 	kvfree(s.pairs);
+	if (!r)
+		r = renew_front(map);
 	return r;
 }

@@ -234,6 +234,8 @@ static struct remap_set *set_alloc(struct dm_target *ti, struct remap_target *rt
 		return NULL;
 	set->ti = ti;
 	set->rt = rt;
+	set->data = rt->data->bdev;
+	set->data_offset = rt->data_offset;
 	set->name = dm_table_device_name(ti->table);
 	set->degraded_ok = rt->degraded;
 	spin_lock_init(&set->queue_lock);

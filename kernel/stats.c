@@ -70,8 +70,8 @@ void stats_sum(struct remap_set *set, struct remap_sum *sum)
 
 		for (way = 0; way < 2; way++) {
 			for (path = 0; path < NR_PATHS; path++) {
-				sum->ios[way][path] += READ_ONCE(s->ios[way][path]);
-				sum->sectors[way][path] += READ_ONCE(s->sectors[way][path]);
+				sum->ios[way][path] += READ_ONCE(s->ios[path][way].nr);
+				sum->sectors[way][path] += READ_ONCE(s->ios[path][way].sectors);
 			}
 		}
 	}

@@ -203,6 +203,11 @@ static int remap_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		return -ENOMEM;
 	}
 	init_rwsem(&rt->lock);
+	/* Device mapper sees to that; the I/O path relies on it. */
+	if (WARN_ON_ONCE(ti->begin)) {
+		kfree(rt);
+		return -EINVAL;
+	}
 	r = parse_table(ti, rt, &as);
 	if (r) {
 		put_devices(ti, rt);
@@ -256,16 +261,17 @@ static int remap_iterate_devices(struct dm_target *ti, iterate_devices_callout_f
 
 /* --- The way of a bio ---------------------------------------------------- */
 
-static int send_to_data(struct remap_target *rt, struct bio *bio, struct remap_bio *pb)
+static __always_inline int send_to_data(struct remap_set *set, struct bio *bio,
+					struct remap_bio *pb)
 {
-	stats_bio(rt->set, bio, DMR_NL_PATH_DIRECT);
 	pb->iter = bio->bi_iter;
-	bio_set_dev(bio, rt->data->bdev);
-	bio->bi_iter.bi_sector += rt->data_offset;
+	bio->bi_iter.bi_sector = pb->iter.bi_sector + set->data_offset;
+	stats_bio(set, bio, DMR_NL_PATH_DIRECT);
+	bio_set_dev(bio, set->data);
 	return DM_MAPIO_REMAPPED;
 }
 
-static int leave_to_worker(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
+static noinline int leave_to_worker(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
 {
 	if (bio->bi_opf & REQ_NOWAIT) {
 		pb->done = true;
@@ -311,10 +317,9 @@ static int send_to_slot(struct remap_set *set, struct bio *bio, struct remap_bio
 }
 
 /* The first block of the bio has an entry, and all of the bio is in it. */
-static int map_entry_bio(struct remap_target *rt, struct bio *bio, struct remap_bio *pb,
+static int map_entry_bio(struct remap_set *set, struct bio *bio, struct remap_bio *pb,
 			 const struct map_entry *e, unsigned int turn)
 {
-	struct remap_set *set = rt->set;
 	u32 mask = map_block_mask(bio->bi_iter.bi_sector & (set->block_sectors - 1),
 				  bio_sectors(bio));
 	bool discard = bio_op(bio) == REQ_OP_DISCARD || bio_op(bio) == REQ_OP_SECURE_ERASE;
@@ -337,23 +342,45 @@ static int map_entry_bio(struct remap_target *rt, struct bio *bio, struct remap_
 	if (e->state == DMR_RECORD_LOST && bio_op(bio) == REQ_OP_DISCARD)
 		return finish(bio, pb, BLK_STS_OK);
 	if (e->state == DMR_RECORD_LOST)
-		return send_to_data(rt, bio, pb);
+		return send_to_data(set, bio, pb);
 	return send_to_slot(set, bio, pb, e, turn);
 }
 
-static int map_found(struct remap_target *rt, struct bio *bio, struct remap_bio *pb,
+static int map_found(struct remap_set *set, struct bio *bio, struct remap_bio *pb,
 		     const struct map_entry *e, unsigned int turn)
 {
 	sector_t sector = bio->bi_iter.bi_sector;
-	u64 first = e->block << rt->set->block_shift;
+	u64 first = e->block << set->block_shift;
 
 	if (first > sector) {
 		dm_accept_partial_bio(bio, first - sector);
-		return send_to_data(rt, bio, pb);
+		return send_to_data(set, bio, pb);
 	}
-	if (sector + bio_sectors(bio) > first + rt->set->block_sectors)
-		dm_accept_partial_bio(bio, first + rt->set->block_sectors - sector);
-	return map_entry_bio(rt, bio, pb, e, turn);
+	if (sector + bio_sectors(bio) > first + set->block_sectors)
+		dm_accept_partial_bio(bio, first + set->block_sectors - sector);
+	return map_entry_bio(set, bio, pb, e, turn);
+}
+
+/* Some block that the bio touches may have an entry. */
+static noinline int map_by_entry(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
+{
+	u64 first = bio->bi_iter.bi_sector >> set->block_shift;
+	u64 last = (bio_end_sector(bio) - 1) >> set->block_shift;
+	struct map_entry e;
+	unsigned int turn;
+	bool found;
+	int r;
+
+	rcu_read_lock();
+	/* Before the lookup: drain_slots() changes the map first, then the turn. */
+	turn = smp_load_acquire(&set->slot_turn);
+	if (first == last)
+		found = map_get_rcu(&set->map, first, &e);
+	else
+		found = map_next_rcu(&set->map, first, &e) && e.block <= last;
+	r = found ? map_found(set, bio, pb, &e, turn) : send_to_data(set, bio, pb);
+	rcu_read_unlock();
+	return r;
 }
 
 static struct remap_member *member_of(struct remap_set *set, const struct block_device *bdev)
@@ -366,7 +393,7 @@ static struct remap_member *member_of(struct remap_set *set, const struct block_
 	return NULL;
 }
 
-static int map_flush(struct remap_target *rt, struct bio *bio, struct remap_bio *pb)
+static noinline int map_flush(struct remap_target *rt, struct bio *bio, struct remap_bio *pb)
 {
 	unsigned int n = dm_bio_get_target_bio_nr(bio);
 	struct remap_member *m = NULL;
@@ -411,44 +438,44 @@ static void flush_ends(struct remap_set *set, struct remap_bio *pb, blk_status_t
 		;
 }
 
+/* The policy wants to hear of I/O that is slow, or of how long every so many take. */
+static noinline void start_timing(struct remap_set *set, struct remap_bio *pb)
+{
+	u32 sample = READ_ONCE(set->policy.sample);
+
+	pb->timed = true;
+	pb->start_ns = 0;
+	if (sample && this_cpu_inc_return(set->stats->tick) % sample == 0)
+		pb->start_ns = ktime_get_ns();
+}
+
+static __always_inline bool bio_may_touch(const struct remap_set *set, const struct bio *bio)
+{
+	u64 first = bio->bi_iter.bi_sector >> set->block_shift;
+	u64 last = (bio_end_sector(bio) - 1) >> set->block_shift;
+
+	return map_may_touch(&set->map, first, last);
+}
+
 static int remap_map(struct dm_target *ti, struct bio *bio)
 {
 	struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
 	struct remap_target *rt = ti->private;
 	struct remap_set *set = rt->set;
-	struct map_entry e;
-	unsigned int turn;
-	u32 sample;
-	int r;
 
-	pb->done = false;
-	pb->flush = false;
-	pb->counted = false;
-	pb->told = false;
-	pb->member = 0;
-	pb->start = jiffies;
-	sample = READ_ONCE(set->policy.sample);
-	pb->start_ns = sample && this_cpu_inc_return(set->stats->tick) % sample == 0 ?
-		       ktime_get_ns() : 0;
-	if (bio->bi_opf & REQ_PREFLUSH)
+	pb->special = 0;
+	if (unlikely(bio->bi_opf & REQ_PREFLUSH))
 		return map_flush(rt, bio, pb);
+	pb->start = jiffies;
+	if (unlikely(READ_ONCE(set->timed)))
+		start_timing(set, pb);
 
-	bio->bi_iter.bi_sector = dm_target_offset(ti, bio->bi_iter.bi_sector);
+	/* Sectors of the bio are those of the target: it is alone in its table. */
 	/* Before the lookup: whatever changes after this is seen in end_io. */
 	pb->seq = smp_load_acquire(&set->map.seq);
-	if (likely(!READ_ONCE(set->map.index.nr)))
-		return send_to_data(rt, bio, pb);
-
-	rcu_read_lock();
-	/* Before the lookup: drain_slots() changes the map first, then the turn. */
-	turn = smp_load_acquire(&set->slot_turn);
-	if (map_next(&set->map, bio->bi_iter.bi_sector >> set->block_shift, &e) &&
-	    e.block << set->block_shift < bio_end_sector(bio))
-		r = map_found(rt, bio, pb, &e, turn);
-	else
-		r = send_to_data(rt, bio, pb);
-	rcu_read_unlock();
-	return r;
+	if (unlikely(READ_ONCE(set->map.index.nr)) && unlikely(bio_may_touch(set, bio)))
+		return map_by_entry(set, bio, pb);
+	return send_to_data(set, bio, pb);
 }
 
 /*
@@ -476,34 +503,62 @@ static bool went_astray(struct remap_set *set, const struct remap_bio *pb)
 	return false;
 }
 
-/* How long it took, and that it failed if it did. */
+/* How long it took, if that is asked for, and that it failed if it did. */
 static void measure(struct remap_set *set, const struct remap_bio *pb, blk_opf_t opf,
 		    blk_status_t status)
 {
 	struct remap_member *m = set->members[pb->member];
 	u32 took = (u32)jiffies - pb->start;
 	bool write = op_is_write(opf);
-	sector_t sector = pb->iter.bi_sector;
-	u64 nr = pb->iter.bi_size >> SECTOR_SHIFT, us = jiffies_to_usecs(took);
 
-	if (pb->start_ns)
+	if (pb->timed && pb->start_ns)
 		stats_latency(m, write, ktime_get_ns() - pb->start_ns);
-	if (took > set->policy.slow_jiffies)
-		event_io(set, DMR_NL_EVENT_SLOW, pb->member, write, BLK_STS_OK, sector, nr, us);
-	if (unlikely(status))
-		stats_failed(set, m, pb, opf, status, us);
+	if (likely(!status && (!pb->timed || took <= set->policy.slow_jiffies)))
+		return;
+	if (pb->timed && took > set->policy.slow_jiffies)
+		event_io(set, DMR_NL_EVENT_SLOW, pb->member, write, BLK_STS_OK,
+			 pb->iter.bi_sector, pb->iter.bi_size >> SECTOR_SHIFT,
+			 jiffies_to_usecs(took));
+	if (status)
+		stats_failed(set, m, pb, opf, status, jiffies_to_usecs(took));
 }
 
-static int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
+/* The worker repeats it from the start. */
+static int repeat_bio(struct remap_set *set, struct bio *bio, const struct remap_bio *pb)
 {
-	struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
-	struct remap_target *rt = ti->private;
-	struct remap_set *set = rt->set;
+	bio->bi_iter = pb->iter;
+	bio->bi_status = BLK_STS_OK;
+	remap_queue(set, bio);
+	return DM_ENDIO_INCOMPLETE;
+}
+
+static int io_failed(struct remap_set *set, struct bio *bio, struct remap_bio *pb,
+		     blk_status_t status)
+{
+	enum req_op op = bio_op(bio);
+	/* A spare that failed says nothing new: its blocks may go elsewhere. */
+	bool gone = pb->member && op_is_write(op) && spare_gone(set->members[pb->member]);
+
+	if ((!status_is_evidence(set, status) && !gone) || bio->bi_opf & REQ_RAHEAD) {
+		remap_count(set, C_PASSED, 1);
+		return DM_ENDIO_DONE;
+	}
+	remap_count(set, op == REQ_OP_READ ? C_READ_ERRORS : C_WRITE_ERRORS, 1);
+	pb->told = true;
+	return repeat_bio(set, bio, pb);
+}
+
+/* The end of an I/O that failed or may have to be repeated, or that is to be counted. */
+static noinline int end_special(struct remap_set *set, struct bio *bio, struct remap_bio *pb,
+				blk_status_t *error)
+{
 	enum req_op op = bio_op(bio);
 
 	if (pb->counted) {
 		pb->counted = false;
-		if (atomic_dec_and_test(&set->slot_io[pb->turn]))
+		/* The barrier is in the decrement; drain_slots() looks after it waits. */
+		if (atomic_dec_and_test(&set->slot_io[pb->turn]) &&
+		    waitqueue_active(&set->slot_wait))
 			wake_up(&set->slot_wait);
 	}
 	if (pb->flush && !pb->done)
@@ -512,34 +567,36 @@ static int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *err
 	    (op == REQ_OP_SECURE_ERASE && *error))
 		return DM_ENDIO_DONE;
 
-	if (unlikely(*error || pb->start_ns ||
-		     (u32)jiffies - pb->start > set->policy.slow_jiffies))
+	if (unlikely(*error || pb->timed))
 		measure(set, pb, bio->bi_opf, *error);
-	if (likely(*error == BLK_STS_OK)) {
-		if (pb->member && op_is_write(op))
-			atomic64_inc(&set->members[pb->member]->acked);
-		else if (unlikely(READ_ONCE(set->bad_streak)) && op_is_write(op))
-			WRITE_ONCE(set->bad_streak, 0);
-		if (op == REQ_OP_READ || likely(pb->seq == READ_ONCE(set->map.seq)) ||
-		    !went_astray(set, pb))
-			return DM_ENDIO_DONE;
-		remap_count(set, C_REDONE, 1);
-	} else {
-		/* A spare that failed says nothing new: its blocks may go elsewhere. */
-		bool gone = pb->member && op_is_write(op) &&
-			    spare_gone(set->members[pb->member]);
+	if (unlikely(*error))
+		return io_failed(set, bio, pb, *error);
+	if (op == REQ_OP_READ)
+		return DM_ENDIO_DONE;
+	if (pb->member)
+		atomic64_inc(&set->members[pb->member]->acked);
+	else if (unlikely(READ_ONCE(set->bad_streak)))
+		WRITE_ONCE(set->bad_streak, 0);
+	if (likely(pb->seq == READ_ONCE(set->map.seq)) || !went_astray(set, pb))
+		return DM_ENDIO_DONE;
+	remap_count(set, C_REDONE, 1);
+	return repeat_bio(set, bio, pb);
+}
 
-		if ((!status_is_evidence(set, *error) && !gone) || bio->bi_opf & REQ_RAHEAD) {
-			remap_count(set, C_PASSED, 1);
-			return DM_ENDIO_DONE;
-		}
-		remap_count(set, op == REQ_OP_READ ? C_READ_ERRORS : C_WRITE_ERRORS, 1);
-		pb->told = true;
-	}
-	bio->bi_iter = pb->iter;
-	bio->bi_status = BLK_STS_OK;
-	remap_queue(set, bio);
-	return DM_ENDIO_INCOMPLETE;
+static int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
+{
+	struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
+	struct remap_target *rt = ti->private;
+	struct remap_set *set;
+
+	/* Nearly all I/O: a success on the data device, and no block was held meanwhile. */
+	if (likely(!*error && !pb->special) && bio_op(bio) == REQ_OP_READ)
+		return DM_ENDIO_DONE;
+	set = rt->set;
+	if (likely(!*error && !pb->special && pb->seq == READ_ONCE(set->map.seq) &&
+		   !READ_ONCE(set->bad_streak)))
+		return DM_ENDIO_DONE;
+	return end_special(set, bio, pb, error);
 }
 
 static struct target_type remap_target = {

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * In front of the index: a filter that says of most blocks that they have no entry, and
+ * a table that finds the value of one without a search. See index.h for the rules.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "index.h"
+
+#define FRONT_MIN	512		/* entries that there is always room for */
+#define ENTRIES_A_WORD	4		/* of the filter: 16 bits an entry */
+#define MAX_PROBES	32
+#define MAX_ASKED	8		/* blocks of one bio that the filter is asked for */
+
+/* Cells without a value; both beyond any number of a record. */
+#define CELL_FREE	(~0U)
+#define CELL_GONE	(~0U - 1)	/* it had one */
+
+struct remap_front *front_alloc(u64 nr)
+{
+	u64 limit = nr + nr / 4 + FRONT_MIN;
+	u64 words = limit / ENTRIES_A_WORD, cells = limit + limit / 2;
+	struct remap_front *f;
+
+	f = kvzalloc(struct_size(f, words, words) + cells * sizeof(*f->cells),
+		     GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN);
+	if (!f)
+		return NULL;
+	f->limit = limit;
+	f->nr_words = words;
+	f->nr_cells = cells;
+	f->cells = (u32 *)(f->words + words);
+	memset(f->cells, 0xff, cells * sizeof(*f->cells));
+	return f;
+}
+
+void front_free(struct remap_front *f)
+{
+	kvfree(f);
+}
+
+static void put_entry(void *arg, u64 key, u32 value)
+{
+	front_insert(arg, key, value);
+}
+
+struct remap_front *front_build(const struct remap_index *ix)
+{
+	struct remap_front *f = front_alloc(ix->nr);
+
+	if (f)
+		index_walk(ix, put_entry, f);
+	return f;
+}
+
+void front_stretch(struct remap_front *f)
+{
+	f->limit += f->limit / 8;
+}
+
+static u32 next_cell(const struct remap_front *f, u32 at)
+{
+	return at + 1 == f->nr_cells ? 0 : at + 1;
+}
+
+/* The cell that holds @value for @block; NULL if none does. */
+static u32 *find_cell(struct remap_front *f, u64 block, u32 value)
+{
+	u32 at = front_place(front_hash(block), f->nr_cells), n;
+
+	for (n = 0; n < MAX_PROBES && f->cells[at] != CELL_FREE; n++, at = next_cell(f, at))
+		if (f->cells[at] == value)
+			return &f->cells[at];
+	return NULL;
+}
+
+/* Into the first cell without a value; nowhere if there is none near. */
+static void fill_cell(struct remap_front *f, u64 hash, u32 value)
+{
+	u32 at = front_place(hash, f->nr_cells), n;
+
+	for (n = 0; n < MAX_PROBES; n++, at = next_cell(f, at)) {
+		if (f->cells[at] < CELL_GONE)
+			continue;
+		WRITE_ONCE(f->cells[at], value);
+		return;
+	}
+}
+
+static u64 front_mask(u64 hash)
+{
+	unsigned int bit;
+	u64 mask = 0;
+
+	for (bit = 0; bit < FRONT_BITS; bit++, hash >>= 6)
+		mask |= 1ULL << (hash & 63);
+	return mask;
+}
+
+void front_insert(struct remap_front *f, u64 block, u32 value)
+{
+	u64 hash = front_hash(block);
+	u64 *word = &f->words[front_place(hash, f->nr_words)];
+
+	WRITE_ONCE(*word, *word | front_mask(hash));
+	fill_cell(f, hash, value);
+	f->nr++;
+}
+
+void front_set(struct remap_front *f, u64 block, u32 old, u32 value)
+{
+	u32 *cell = find_cell(f, block, old);
+
+	if (cell)
+		WRITE_ONCE(*cell, value);
+}
+
+void front_remove(struct remap_front *f, u64 block, u32 value)
+{
+	front_set(f, block, value, CELL_GONE);
+}
+
+bool front_may_hold_any(const struct remap_front *f, u64 first, u64 last)
+{
+	if (last - first >= MAX_ASKED)
+		return true;
+	for (; first <= last; first++)
+		if (front_may_hold(f, first))
+			return true;
+	return false;
+}
+
+const struct dmr_record *front_find(const struct remap_front *f, struct dmr_page * const *pages,
+				    u32 nr_records, u32 flag, u64 block, u32 *value)
+{
+	u32 at = front_place(front_hash(block), f->nr_cells), n;
+
+	for (n = 0; n < MAX_PROBES; n++, at = next_cell(f, at)) {
+		const struct dmr_record *r;
+		const struct dmr_page *page;
+		u32 id;
+
+		*value = READ_ONCE(f->cells[at]);
+		if (*value == CELL_FREE)
+			break;
+		id = *value & ~flag;
+		if (id >= nr_records)
+			continue;
+		page = READ_ONCE(pages[1 + id / DMR_PAGE_RECORDS]);
+		if (!page)
+			continue;
+		r = &page->records[id % DMR_PAGE_RECORDS];
+		/* Without a key it is of no block yet. */
+		if (r->key && dmr_key_block(le64_to_cpu(r->key)) == block)
+			return r;
+	}
+	return NULL;
+}
