@@ -4,7 +4,10 @@
 # kernel with fault injection can (tests/vm/debug-kernel); others skip these.
 # shellcheck disable=SC2034,SC2154 # variables of lib.sh
 # Timeout: 120
+# Needs: tests/ynl
 
+# shellcheck source=netlink/lib.sh
+. "$HERE/netlink/lib.sh"
 DEBUG=/sys/kernel/debug
 FAIL_NTH=/src/build/tests/tools/fail-nth
 
@@ -42,10 +45,12 @@ injected_nothing() {
 
 # As simple_set, on disks that need no memory to be written.
 full_set() { # [OPTION...]
+	local disk
 	null_disk data 32
 	null_disk spare 16
-	dd if=/dev/zero of="$data" bs=1M oflag=direct status=none || true
-	dd if=/dev/zero of="$spare" bs=1M oflag=direct status=none || true
+	for disk in "$data" "$spare"; do
+		dd if=/dev/zero of="$disk" bs=1M oflag=direct status=none 2>/dev/null || true
+	done
 	make_set set "$data" "$spare" -- "$@"
 	dev=/dev/mapper/set
 	off=$(offset_of set)
@@ -92,7 +97,7 @@ test_messages() {
 	inject_memory 100
 	full_set
 	write_sectors $dev 0 2048 1 --size 64
-	for words in "relocate 5 30" "release 5 10" "unreadable 8000 3" "map 0" "scrub start"; do
+	for words in "relocate 5 30" "release 5 10" "unreadable 8000 3" "map 0" "policy heal spare"; do
 		each_allocation "R6: allocations fail while \"$words\" is sent" message set "$words"
 	done
 	check_is "R1: no data was harmed" "$(sectors $dev 0 2048 --size 8 | sed 's/@[0-9]*//g')" \
@@ -121,27 +126,12 @@ test_workers_without_memory() {
 	check_is "R2: the map is there after a restart" "$(status set mode)" "rw"
 }
 
-# Programs that talk to the module fail anywhere, and it goes on.
-test_commands_without_memory() {
-	local turn ended=0
-	inject_memory 5
+# Netlink's requests, one allocation after the other.
+test_netlink_requests() {
+	inject_memory 100
 	full_set
 	write_sectors $dev 0 2048 1 --size 64
-	for ((turn = 0; turn < 25; turn++)); do
-		(
-			echo 1 >/proc/self/make-it-fail
-			exec 2>/dev/null >&2
-			exec dmremapctl map relocate set $((turn * 3)) --yes
-		) || ended=$((ended + 1))
-		(
-			echo 1 >/proc/self/make-it-fail
-			exec 2>/dev/null >&2
-			exec dmremapctl status set --json
-		) || ended=$((ended + 1))
-	done
-	injected_nothing
-	check_that "some failed" "$ended" "> 0"
-	check "the set answers" dmremapctl status set
+	nl failing requests
 	check_is "R1: no data was harmed" "$(sectors $dev 0 2048 --size 8 | sed 's/@[0-9]*//g')" \
 		"0-2047:1"
 }
