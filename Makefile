@@ -70,6 +70,7 @@ help:
 	@echo 'make check            all tests'
 	@echo 'make check-kernels    the same scenarios on every supported kernel'
 	@echo 'make bench            figures, one JSON object a line'
+	@echo 'make bench-native     how long a lookup takes on this machine itself'
 	@echo 'make torture          random operation against a model (SEED=, SECONDS=)'
 	@echo 'make torture-powercut power cuts (SEED=, COUNT=)'
 	@echo 'make install          programs, library, manual pages, units, udev rules'
