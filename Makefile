@@ -83,6 +83,7 @@ help:
 	@echo '                      failing allocations (TESTS=...); hours'
 	@echo 'make coverage         what unit and output tests reach (FILES=...: what they do not)'
 	@echo 'make bench            figures, one JSON object a line'
+	@echo 'make bench-native     how long a lookup takes on this machine itself'
 	@echo 'make torture          random operation against a model (SEED=, SECONDS=)'
 	@echo 'make torture-powercut power cuts (SEED=, COUNT=)'
 	@echo 'make fuzz             fuzzers, in user space (SECONDS= each, NAME=)'

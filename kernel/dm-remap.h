@@ -48,6 +48,8 @@ struct map_entry {
 	bool forgotten;
 };
 
+#define INDEX_BUSY	BIT(31)	/* in the value of an index entry */
+
 /* A change that is not durable yet. */
 struct map_change {
 	u64 block;		/* ~0: not a block (a bad slot) */
@@ -121,9 +123,42 @@ static __always_inline bool map_may_touch(const struct remap_map *map, u64 first
 bool map_next(struct remap_map *map, u64 block, struct map_entry *e);
 /* The entry of exactly @block; any context. False: healthy. */
 bool map_get(struct remap_map *map, u64 block, struct map_entry *e);
-/* The same in an RCU read section of the caller. */
+/* The same in an RCU read section, of any kind, of the caller. */
 bool map_next_rcu(struct remap_map *map, u64 block, struct map_entry *e);
 bool map_get_rcu(struct remap_map *map, u64 block, struct map_entry *e);
+
+static __always_inline void entry_read(struct map_entry *e, u64 block, u32 value,
+				       const struct dmr_record *r)
+{
+	u64 key = le64_to_cpu(r->key);
+
+	e->block = block;
+	e->id = value & ~INDEX_BUSY;
+	e->busy = value & INDEX_BUSY;
+	e->state = dmr_key_state(key);
+	e->member = dmr_key_member(key);
+	e->forgotten = key & DMR_KEY_FORGOTTEN;
+	e->slot = le32_to_cpu(r->slot);
+	e->invalid = le32_to_cpu(r->invalid);
+}
+
+/* The entry of @block if the table before the index has it, which is not all. */
+static __always_inline bool map_find_rcu(struct remap_map *map, u64 block, struct map_entry *e)
+{
+	const struct dmr_record *r;
+	unsigned int seq;
+	u32 value;
+
+	do {
+		seq = read_seqbegin(&map->lock);
+		/* In here: one that was replaced before this is not told of changes. */
+		r = front_find(rcu_dereference_check(map->front, true), map->pages,
+			       map->nr_records, INDEX_BUSY, block, &value);
+		if (r)
+			entry_read(e, block, value, r);
+	} while (read_seqretry(&map->lock, seq));
+	return r;
+}
 /*
  * Worker: from now on, all new I/O to the block waits for the worker, and a
  * write that is on its way will be repeated. Undone by map_drop() if nothing

@@ -10,12 +10,7 @@
 
 #define FRONT_MIN	512		/* entries that there is always room for */
 #define ENTRIES_A_WORD	4		/* of the filter: 16 bits an entry */
-#define MAX_PROBES	32
 #define MAX_ASKED	8		/* blocks of one bio that the filter is asked for */
-
-/* Cells without a value; both beyond any number of a record. */
-#define CELL_FREE	(~0U)
-#define CELL_GONE	(~0U - 1)	/* it had one */
 
 struct remap_front *front_alloc(u64 nr)
 {
@@ -59,17 +54,12 @@ void front_stretch(struct remap_front *f)
 	f->limit += f->limit / 8;
 }
 
-static u32 next_cell(const struct remap_front *f, u32 at)
-{
-	return at + 1 == f->nr_cells ? 0 : at + 1;
-}
-
 /* The cell that holds @value for @block; NULL if none does. */
 static u32 *find_cell(struct remap_front *f, u64 block, u32 value)
 {
 	u32 at = front_place(front_hash(block), f->nr_cells), n;
 
-	for (n = 0; n < MAX_PROBES && f->cells[at] != CELL_FREE; n++, at = next_cell(f, at))
+	for (n = 0; n < FRONT_PROBES && f->cells[at] != FRONT_FREE; n++, at = front_next(f, at))
 		if (f->cells[at] == value)
 			return &f->cells[at];
 	return NULL;
@@ -80,8 +70,8 @@ static void fill_cell(struct remap_front *f, u64 hash, u32 value)
 {
 	u32 at = front_place(hash, f->nr_cells), n;
 
-	for (n = 0; n < MAX_PROBES; n++, at = next_cell(f, at)) {
-		if (f->cells[at] < CELL_GONE)
+	for (n = 0; n < FRONT_PROBES; n++, at = front_next(f, at)) {
+		if (f->cells[at] < FRONT_GONE)
 			continue;
 		WRITE_ONCE(f->cells[at], value);
 		return;
@@ -118,7 +108,7 @@ void front_set(struct remap_front *f, u64 block, u32 old, u32 value)
 
 void front_remove(struct remap_front *f, u64 block, u32 value)
 {
-	front_set(f, block, value, CELL_GONE);
+	front_set(f, block, value, FRONT_GONE);
 }
 
 bool front_may_hold_any(const struct remap_front *f, u64 first, u64 last)
@@ -129,31 +119,4 @@ bool front_may_hold_any(const struct remap_front *f, u64 first, u64 last)
 		if (front_may_hold(f, first))
 			return true;
 	return false;
-}
-
-const struct dmr_record *front_find(const struct remap_front *f, struct dmr_page * const *pages,
-				    u32 nr_records, u32 flag, u64 block, u32 *value)
-{
-	u32 at = front_place(front_hash(block), f->nr_cells), n;
-
-	for (n = 0; n < MAX_PROBES; n++, at = next_cell(f, at)) {
-		const struct dmr_record *r;
-		const struct dmr_page *page;
-		u32 id;
-
-		*value = READ_ONCE(f->cells[at]);
-		if (*value == CELL_FREE)
-			break;
-		id = *value & ~flag;
-		if (id >= nr_records)
-			continue;
-		page = READ_ONCE(pages[1 + id / DMR_PAGE_RECORDS]);
-		if (!page)
-			continue;
-		r = &page->records[id % DMR_PAGE_RECORDS];
-		/* Without a key it is of no block yet. */
-		if (r->key && dmr_key_block(le64_to_cpu(r->key)) == block)
-			return r;
-	}
-	return NULL;
 }

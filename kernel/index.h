@@ -84,6 +84,10 @@ void index_walk(const struct remap_index *ix, void (*fn)(void *arg, u64 key, u32
  * the seqcount of the index too, and load the pointer to this inside of it.
  */
 #define FRONT_BITS	4
+#define FRONT_PROBES	32
+/* Cells without a value; both beyond any number of a record. */
+#define FRONT_FREE	(~0U)
+#define FRONT_GONE	(~0U - 1)	/* it had one */
 
 struct remap_front {
 	u32 nr_words, nr_cells;
@@ -104,13 +108,6 @@ void front_stretch(struct remap_front *f);
 void front_insert(struct remap_front *f, u64 block, u32 value);
 void front_set(struct remap_front *f, u64 block, u32 old, u32 value);
 void front_remove(struct remap_front *f, u64 block, u32 value);
-/*
- * The record of a @block and the value, if the table has it. @pages hold the records, of which
- * the value without @flag is the number, and the record must say so.
- */
-const struct dmr_record *front_find(const struct remap_front *f, struct dmr_page * const *pages,
-				    u32 nr_records, u32 flag, u64 block, u32 *value);
-
 static inline bool front_full(const struct remap_front *f)
 {
 	return f->nr >= f->limit;
@@ -129,6 +126,43 @@ static inline u64 front_hash(u64 block)
 static inline u32 front_place(u64 hash, u32 size)
 {
 	return (hash >> 32) * size >> 32;
+}
+
+static inline u32 front_next(const struct remap_front *f, u32 at)
+{
+	return at + 1 == f->nr_cells ? 0 : at + 1;
+}
+
+/*
+ * The record of a @block and the value, if the table has it. @pages hold the records, of which
+ * the value without @flag is the number, and the record must say so.
+ */
+static __always_inline const struct dmr_record *
+front_find(const struct remap_front *f, struct dmr_page * const *pages, u32 nr_records,
+	   u32 flag, u64 block, u32 *value)
+{
+	u32 at = front_place(front_hash(block), f->nr_cells), n;
+
+	for (n = 0; n < FRONT_PROBES; n++, at = front_next(f, at)) {
+		const struct dmr_record *r;
+		const struct dmr_page *page;
+		u32 id;
+
+		*value = READ_ONCE(f->cells[at]);
+		if (*value == FRONT_FREE)
+			break;
+		id = *value & ~flag;
+		if (id >= nr_records)
+			continue;
+		page = READ_ONCE(pages[1 + id / DMR_PAGE_RECORDS]);
+		if (!page)
+			continue;
+		r = &page->records[id % DMR_PAGE_RECORDS];
+		/* Without a key it is of no block yet. */
+		if (r->key && dmr_key_block(le64_to_cpu(r->key)) == block)
+			return r;
+	}
+	return NULL;
 }
 
 /* Most often the first bit says no. Hidden, or the compiler would always look at two. */

@@ -10,7 +10,6 @@
 
 #include "dm-remap.h"
 
-#define INDEX_BUSY	BIT(31)	/* in the value of an index entry */
 #define NOT_A_BLOCK	(~0ULL)
 
 /* What stands before the index, as the worker sees it. */
@@ -62,20 +61,6 @@ static struct dmr_record *map_record(const struct remap_map *map, u32 id)
 	return page ? &page->records[id % DMR_PAGE_RECORDS] : NULL;
 }
 
-static void entry_read(struct map_entry *e, u64 block, u32 value, const struct dmr_record *r)
-{
-	u64 key = le64_to_cpu(r->key);
-
-	e->block = block;
-	e->id = value & ~INDEX_BUSY;
-	e->busy = value & INDEX_BUSY;
-	e->state = dmr_key_state(key);
-	e->member = dmr_key_member(key);
-	e->forgotten = key & DMR_KEY_FORGOTTEN;
-	e->slot = le32_to_cpu(r->slot);
-	e->invalid = le32_to_cpu(r->invalid);
-}
-
 bool map_next_rcu(struct remap_map *map, u64 block, struct map_entry *e)
 {
 	const struct dmr_record *r;
@@ -99,19 +84,8 @@ bool map_next_rcu(struct remap_map *map, u64 block, struct map_entry *e)
 
 bool map_get_rcu(struct remap_map *map, u64 block, struct map_entry *e)
 {
-	const struct dmr_record *r;
-	unsigned int seq;
-	u32 value;
-
-	do {
-		seq = read_seqbegin(&map->lock);
-		/* In here: one that was replaced before this is not told of changes. */
-		r = front_find(rcu_dereference(map->front), map->pages, map->nr_records,
-			       INDEX_BUSY, block, &value);
-		if (r)
-			entry_read(e, block, value, r);
-	} while (read_seqretry(&map->lock, seq));
-	return r || (map_next_rcu(map, block, e) && e->block == block);
+	return map_find_rcu(map, block, e) ||
+	       (map_next_rcu(map, block, e) && e->block == block);
 }
 
 bool map_next(struct remap_map *map, u64 block, struct map_entry *e)

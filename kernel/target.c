@@ -361,6 +361,23 @@ static int map_found(struct remap_set *set, struct bio *bio, struct remap_bio *p
 	return map_entry_bio(set, bio, pb, e, turn);
 }
 
+/* Nothing is to be known about the entry but where its block is. */
+static bool is_plain(const struct map_entry *e, const struct bio *bio)
+{
+	return !e->busy && e->state == DMR_RECORD_REMAPPED && !e->invalid &&
+	       bio_op(bio) <= REQ_OP_WRITE;
+}
+
+static noinline int map_by_index(struct remap_set *set, struct bio *bio, struct remap_bio *pb,
+				 u64 first, u64 last, unsigned int turn)
+{
+	struct map_entry e;
+
+	if (map_next_rcu(&set->map, first, &e) && e.block <= last)
+		return map_found(set, bio, pb, &e, turn);
+	return send_to_data(set, bio, pb);
+}
+
 /* Some block that the bio touches may have an entry. */
 static noinline int map_by_entry(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
 {
@@ -368,17 +385,17 @@ static noinline int map_by_entry(struct remap_set *set, struct bio *bio, struct 
 	u64 last = (bio_end_sector(bio) - 1) >> set->block_shift;
 	struct map_entry e;
 	unsigned int turn;
-	bool found;
 	int r;
 
 	rcu_read_lock();
 	/* Before the lookup: drain_slots() changes the map first, then the turn. */
 	turn = smp_load_acquire(&set->slot_turn);
-	if (first == last)
-		found = map_get_rcu(&set->map, first, &e);
+	if (first != last || !map_find_rcu(&set->map, first, &e))
+		r = map_by_index(set, bio, pb, first, last, turn);
+	else if (likely(is_plain(&e, bio)))
+		r = send_to_slot(set, bio, pb, &e, turn);
 	else
-		found = map_next_rcu(&set->map, first, &e) && e.block <= last;
-	r = found ? map_found(set, bio, pb, &e, turn) : send_to_data(set, bio, pb);
+		r = map_entry_bio(set, bio, pb, &e, turn);
 	rcu_read_unlock();
 	return r;
 }
@@ -467,13 +484,15 @@ static int remap_map(struct dm_target *ti, struct bio *bio)
 	if (unlikely(bio->bi_opf & REQ_PREFLUSH))
 		return map_flush(rt, bio, pb);
 	pb->start = jiffies;
-	if (unlikely(READ_ONCE(set->timed)))
+	if (unlikely(data_race(set->timed)))
 		start_timing(set, pb);
 
-	/* Sectors of the bio are those of the target: it is alone in its table. */
-	/* Before the lookup: whatever changes after this is seen in end_io. */
+	/*
+	 * Sectors of the bio are those of the target, which is alone in its table. seq
+	 * before the lookup: whatever changes after this is seen in end_io.
+	 */
 	pb->seq = smp_load_acquire(&set->map.seq);
-	if (unlikely(READ_ONCE(set->map.index.nr)) && unlikely(bio_may_touch(set, bio)))
+	if (unlikely(data_race(set->map.index.nr)) && unlikely(bio_may_touch(set, bio)))
 		return map_by_entry(set, bio, pb);
 	return send_to_data(set, bio, pb);
 }

@@ -21,3 +21,17 @@ test-tools: $(TOOLS)/io-cost
 $(TOOLS)/io-cost: tests/bench/io-cost.c tests/tools/tools.mk
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(TOOL_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< -lpthread
+
+# The module's lookup in user space, for this machine.
+LOOKUP_SOURCES := tests/bench/native/lookup.c kernel/index.c kernel/front.c
+$(TOOLS)/lookup: $(LOOKUP_SOURCES) kernel/index.h $(wildcard tests/bench/native/*.h) \
+		$(wildcard tests/bench/native/linux/*.h) include/dm-remap-format.h
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(TOOL_CFLAGS) -Wno-unused-parameter -Itests/bench/native $(CFLAGS) $(LDFLAGS) \
+		-o $@ $(LOOKUP_SOURCES)
+
+.PHONY: bench-native
+bench-native: $(TOOLS)/lookup
+	$(Q)$(TOOLS)/lookup >$(BUILD)/bench-native.json
+	$(Q)cat $(BUILD)/bench-native.json
+	$(Q)tests/bench/table --goals <$(BUILD)/bench-native.json >&2 || true
