@@ -172,6 +172,7 @@ static __always_inline bool front_may_hold(const struct remap_front *f, u64 bloc
 	u64 word = READ_ONCE(f->words[front_place(hash, f->nr_words)]);
 	unsigned int bit;
 
+#pragma GCC unroll 4
 	for (bit = 0; bit < FRONT_BITS; bit++) {
 		if (likely(!(word >> (hash & 63) & 1)))
 			return false;

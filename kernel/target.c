@@ -292,6 +292,24 @@ static int finish(struct bio *bio, struct remap_bio *pb, blk_status_t status)
 	return DM_MAPIO_SUBMITTED;
 }
 
+/* The bio has been counted in slot_io[turn]. */
+static __always_inline int go_to_slot(struct remap_set *set, struct bio *bio, struct remap_bio *pb,
+				      const struct map_entry *e, unsigned int turn)
+{
+	struct remap_member *m = set->members[e->member];
+
+	pb->counted = true;
+	pb->turn = turn;
+	pb->member = e->member;
+	pb->slot = e->slot;
+	pb->iter = bio->bi_iter;
+	bio->bi_iter.bi_sector = spare_sector(set, m, e->slot) +
+				 (pb->iter.bi_sector & (set->block_sectors - 1));
+	stats_bio(set, bio, DMR_NL_PATH_REMAPPED);
+	bio_set_dev(bio, m->bdev);
+	return DM_MAPIO_REMAPPED;
+}
+
 static int send_to_slot(struct remap_set *set, struct bio *bio, struct remap_bio *pb,
 			const struct map_entry *e, unsigned int turn)
 {
@@ -302,18 +320,8 @@ static int send_to_slot(struct remap_set *set, struct bio *bio, struct remap_bio
 						  finish(bio, pb, BLK_STS_IOERR);
 	if (bio_op(bio) == REQ_OP_DISCARD && !bdev_max_discard_sectors(m->bdev))
 		return finish(bio, pb, BLK_STS_OK);
-
-	stats_bio(set, bio, DMR_NL_PATH_REMAPPED);
 	atomic_inc(&set->slot_io[turn]);
-	pb->counted = true;
-	pb->turn = turn;
-	pb->member = e->member;
-	pb->slot = e->slot;
-	pb->iter = bio->bi_iter;
-	bio_set_dev(bio, m->bdev);
-	bio->bi_iter.bi_sector = spare_sector(set, m, e->slot) +
-				 (bio->bi_iter.bi_sector & (set->block_sectors - 1));
-	return DM_MAPIO_REMAPPED;
+	return go_to_slot(set, bio, pb, e, turn);
 }
 
 /* The first block of the bio has an entry, and all of the bio is in it. */
@@ -361,43 +369,54 @@ static int map_found(struct remap_set *set, struct bio *bio, struct remap_bio *p
 	return map_entry_bio(set, bio, pb, e, turn);
 }
 
-/* Nothing is to be known about the entry but where its block is. */
-static bool is_plain(const struct map_entry *e, const struct bio *bio)
-{
-	return !e->busy && e->state == DMR_RECORD_REMAPPED && !e->invalid &&
-	       bio_op(bio) <= REQ_OP_WRITE;
-}
-
 static noinline int map_by_index(struct remap_set *set, struct bio *bio, struct remap_bio *pb,
-				 u64 first, u64 last, unsigned int turn)
+				 u64 first, u64 last)
 {
 	struct map_entry e;
+	unsigned int turn;
+	bool found;
+	int r;
 
-	if (map_next_rcu(&set->map, first, &e) && e.block <= last)
-		return map_found(set, bio, pb, &e, turn);
-	return send_to_data(set, bio, pb);
+	rcu_read_lock();
+	/* Before the lookup: drain_slots() changes the map first, then the turn. */
+	turn = smp_load_acquire(&set->slot_turn);
+	if (first == last)
+		found = map_get_rcu(&set->map, first, &e);
+	else
+		found = map_next_rcu(&set->map, first, &e) && e.block <= last;
+	r = found ? map_found(set, bio, pb, &e, turn) : send_to_data(set, bio, pb);
+	rcu_read_unlock();
+	return r;
 }
 
-/* Some block that the bio touches may have an entry. */
+/* Nothing matters about the entry but where its block is. */
+static bool is_plain(const struct remap_set *set, const struct map_entry *e, const struct bio *bio)
+{
+	return !e->busy && e->state == DMR_RECORD_REMAPPED && !e->invalid &&
+	       bio_op(bio) <= REQ_OP_WRITE && set->members[e->member]->bdev;
+}
+
+/*
+ * Some block that the bio touches may have an entry. Most often it is a block that was
+ * moved, and all of the bio is in it; whatever else it is, map_by_index() finds out.
+ */
 static noinline int map_by_entry(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
 {
 	u64 first = bio->bi_iter.bi_sector >> set->block_shift;
 	u64 last = (bio_end_sector(bio) - 1) >> set->block_shift;
 	struct map_entry e;
 	unsigned int turn;
-	int r;
+	bool plain;
 
-	rcu_read_lock();
-	/* Before the lookup: drain_slots() changes the map first, then the turn. */
+	/* As in map_by_index(); but until it is counted, nothing here takes a lock. */
+	rcu_read_lock_sched();
 	turn = smp_load_acquire(&set->slot_turn);
-	if (first != last || !map_find_rcu(&set->map, first, &e))
-		r = map_by_index(set, bio, pb, first, last, turn);
-	else if (likely(is_plain(&e, bio)))
-		r = send_to_slot(set, bio, pb, &e, turn);
-	else
-		r = map_entry_bio(set, bio, pb, &e, turn);
-	rcu_read_unlock();
-	return r;
+	plain = first == last && map_find_rcu(&set->map, first, &e) && is_plain(set, &e, bio);
+	if (plain)
+		atomic_inc(&set->slot_io[turn]);
+	rcu_read_unlock_sched();
+	return plain ? go_to_slot(set, bio, pb, &e, turn) :
+		       map_by_index(set, bio, pb, first, last);
 }
 
 static struct remap_member *member_of(struct remap_set *set, const struct block_device *bdev)
@@ -439,7 +458,7 @@ static noinline int map_flush(struct remap_target *rt, struct bio *bio, struct r
  * the last one, and that is an error to everybody until a flush succeeds. Without
  * such writes it has nothing to lose: a spare that is gone does not fail flushes (R8).
  */
-static void flush_ends(struct remap_set *set, struct remap_bio *pb, blk_status_t *error)
+static noinline void flush_ends(struct remap_set *set, struct remap_bio *pb, blk_status_t *error)
 {
 	struct remap_member *m = set->members[pb->member];
 	s64 old = atomic64_read(&m->flushed);
@@ -501,7 +520,7 @@ static int remap_map(struct dm_target *ti, struct bio *bio)
  * A write succeeded, but blocks were held since it was sent. Where it is not the
  * place that its sectors have now, it must be repeated there.
  */
-static bool went_astray(struct remap_set *set, const struct remap_bio *pb)
+static noinline bool went_astray(struct remap_set *set, const struct remap_bio *pb)
 {
 	sector_t first = pb->iter.bi_sector, end = first + (pb->iter.bi_size >> SECTOR_SHIFT);
 	u64 block = first >> set->block_shift;
@@ -523,7 +542,7 @@ static bool went_astray(struct remap_set *set, const struct remap_bio *pb)
 }
 
 /* How long it took, if that is asked for, and that it failed if it did. */
-static void measure(struct remap_set *set, const struct remap_bio *pb, blk_opf_t opf,
+static noinline void measure(struct remap_set *set, const struct remap_bio *pb, blk_opf_t opf,
 		    blk_status_t status)
 {
 	struct remap_member *m = set->members[pb->member];
@@ -551,7 +570,7 @@ static int repeat_bio(struct remap_set *set, struct bio *bio, const struct remap
 	return DM_ENDIO_INCOMPLETE;
 }
 
-static int io_failed(struct remap_set *set, struct bio *bio, struct remap_bio *pb,
+static noinline int io_failed(struct remap_set *set, struct bio *bio, struct remap_bio *pb,
 		     blk_status_t status)
 {
 	enum req_op op = bio_op(bio);
