@@ -256,7 +256,7 @@ test_random_tables() {
 	table=$(table_of set)
 	dmsetup remove set
 	table=${table#0 }
-	output=$(/src/build/tests/tools/fuzz-table "$seed" 8 "${table%% *}" "${table#* remap }" \
+	output=$(/src/build/tests/tools/fuzz-table "$seed" $((8 * ${PATIENCE:-1})) "${table%% *}" "${table#* remap }" \
 		2>&1) || status=$?
 	echo "# $output"
 	check_is "R7: each is refused or starts with the true map (seed $seed)" "$status" 0
