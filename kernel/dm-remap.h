@@ -159,6 +159,7 @@ static __always_inline bool map_find_rcu(struct remap_map *map, u64 block, struc
 	} while (read_seqretry(&map->lock, seq));
 	return r;
 }
+
 /*
  * Worker: from now on, all new I/O to the block waits for the worker, and a
  * write that is on its way will be repeated. Undone by map_drop() if nothing
@@ -786,13 +787,13 @@ static inline bool status_is_evidence(const struct remap_set *set, blk_status_t 
 static inline void stats_bio(struct remap_set *set, const struct bio *bio,
 			     enum dmr_nl_path path)
 {
-	unsigned int op = bio_op(bio);
+	unsigned int op = (__force unsigned int)bio_op(bio);	/* 0 reads, 1 writes */
 	struct remap_ios __percpu *ios;
 
-	if (unlikely(op > REQ_OP_WRITE)) {
-		if (op != REQ_OP_WRITE_ZEROES)
+	if (unlikely(op > 1)) {
+		if (bio_op(bio) != REQ_OP_WRITE_ZEROES)
 			return;
-		op = REQ_OP_WRITE;
+		op = 1;
 	}
 	ios = &set->stats->ios[path][op];
 	this_cpu_inc(ios->nr);

@@ -393,7 +393,8 @@ static noinline int map_by_index(struct remap_set *set, struct bio *bio, struct 
 static bool is_plain(const struct remap_set *set, const struct map_entry *e, const struct bio *bio)
 {
 	return !e->busy && e->state == DMR_RECORD_REMAPPED && !e->invalid &&
-	       bio_op(bio) <= REQ_OP_WRITE && set->members[e->member]->bdev;
+	       (bio_op(bio) == REQ_OP_READ || bio_op(bio) == REQ_OP_WRITE) &&
+	       set->members[e->member]->bdev;
 }
 
 /*
@@ -408,8 +409,9 @@ static noinline int map_by_entry(struct remap_set *set, struct bio *bio, struct 
 	unsigned int turn;
 	bool plain;
 
-	/* As in map_by_index(); but until it is counted, nothing here takes a lock. */
+	/* Nothing takes a lock here, so that this kind of section will do. */
 	rcu_read_lock_sched();
+	/* Before the lookup, as in map_by_index(). */
 	turn = smp_load_acquire(&set->slot_turn);
 	plain = first == last && map_find_rcu(&set->map, first, &e) && is_plain(set, &e, bio);
 	if (plain)
@@ -503,6 +505,7 @@ static int remap_map(struct dm_target *ti, struct bio *bio)
 	if (unlikely(bio->bi_opf & REQ_PREFLUSH))
 		return map_flush(rt, bio, pb);
 	pb->start = jiffies;
+	/* A race: who reads it too early or too late measures one more or less. */
 	if (unlikely(data_race(set->timed)))
 		start_timing(set, pb);
 
@@ -511,6 +514,7 @@ static int remap_map(struct dm_target *ti, struct bio *bio)
 	 * before the lookup: whatever changes after this is seen in end_io.
 	 */
 	pb->seq = smp_load_acquire(&set->map.seq);
+	/* A race, but see map_may_touch(): 0 is the number from before the hold. */
 	if (unlikely(data_race(set->map.index.nr)) && unlikely(bio_may_touch(set, bio)))
 		return map_by_entry(set, bio, pb);
 	return send_to_data(set, bio, pb);
@@ -543,7 +547,7 @@ static noinline bool went_astray(struct remap_set *set, const struct remap_bio *
 
 /* How long it took, if that is asked for, and that it failed if it did. */
 static noinline void measure(struct remap_set *set, const struct remap_bio *pb, blk_opf_t opf,
-		    blk_status_t status)
+			     blk_status_t status)
 {
 	struct remap_member *m = set->members[pb->member];
 	u32 took = (u32)jiffies - pb->start;
@@ -571,7 +575,7 @@ static int repeat_bio(struct remap_set *set, struct bio *bio, const struct remap
 }
 
 static noinline int io_failed(struct remap_set *set, struct bio *bio, struct remap_bio *pb,
-		     blk_status_t status)
+			      blk_status_t status)
 {
 	enum req_op op = bio_op(bio);
 	/* A spare that failed says nothing new: its blocks may go elsewhere. */
@@ -594,8 +598,8 @@ static noinline int end_special(struct remap_set *set, struct bio *bio, struct r
 
 	if (pb->counted) {
 		pb->counted = false;
-		/* The barrier is in the decrement; drain_slots() looks after it waits. */
 		if (atomic_dec_and_test(&set->slot_io[pb->turn]) &&
+		    /* That was a barrier; drain_slots() looks after it is in the queue. */
 		    waitqueue_active(&set->slot_wait))
 			wake_up(&set->slot_wait);
 	}
