@@ -191,6 +191,11 @@ void map_changes_undo(struct remap_set *set);
  * -ENOMEM, or -EUCLEAN with the reason logged.
  */
 int map_load(struct remap_set *set, const struct dmr_bounds *bounds);
+/*
+ * Build what stands before the index, if that is not there since the activation, which does not
+ * wait for it. Lookups are right without it, but slow. Worker; may sleep.
+ */
+void map_sharpen(struct remap_map *map);
 
 static inline u32 map_block_mask(unsigned int first, unsigned int nr)
 {

@@ -49,6 +49,13 @@ struct remap_front *front_build(const struct remap_index *ix)
 	return f;
 }
 
+void front_blind(struct remap_front *f)
+{
+	memset(f->words, 0xff, f->nr_words * sizeof(*f->words));
+	f->nr = f->limit;
+	f->blind = true;
+}
+
 void front_stretch(struct remap_front *f)
 {
 	f->limit += f->limit / 8;

@@ -93,6 +93,7 @@ struct remap_front {
 	u32 nr_words, nr_cells;
 	u32 *cells;			/* behind words[] */
 	u32 nr, limit;			/* writer: blocks put in; replaced beyond that */
+	bool blind;			/* writer: see front_blind() */
 	struct rcu_head rcu;
 	u64 words[];
 };
@@ -102,6 +103,11 @@ struct remap_front *front_alloc(u64 nr);
 void front_free(struct remap_front *f);
 /* One that holds all of the index, with room. May sleep. NULL if there is no memory. */
 struct remap_front *front_build(const struct remap_index *ix);
+/*
+ * An empty one for an index that is not: it sends every lookup there, and is full, so that
+ * the next entry has it replaced by one that holds all.
+ */
+void front_blind(struct remap_front *f);
 /* There is no memory for a larger one: this goes on to be right, but gets slower. */
 void front_stretch(struct remap_front *f);
 /* The same as the index is told, before it is published there. */

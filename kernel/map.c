@@ -154,6 +154,12 @@ static int entry_prepare(struct remap_set *set)
 	return index_prepare(&map->index, &set->reserve);
 }
 
+void map_sharpen(struct remap_map *map)
+{
+	if (own_front(map)->blind)
+		renew_front(map);
+}
+
 static struct map_change *find_change(struct remap_map *map, u64 block)
 {
 	unsigned int i;
@@ -634,7 +640,8 @@ int map_load(struct remap_set *set, const struct dmr_bounds *bounds)
 	if (!r)
 		r = index_build(&map->index, s.pairs, s.nr);
 	kvfree(s.pairs);
-	if (!r)
-		r = renew_front(map);
+	/* Nobody needs to wait for it: map_sharpen(). */
+	if (!r && s.nr)
+		front_blind(own_front(map));
 	return r;
 }

@@ -335,6 +335,8 @@ int set_activate(struct dm_target *ti, struct remap_target *rt)
 	event_policy(set, DMR_NL_REASON_LOADED);
 	policy_arm(set);
 	spare_edges(set);
+	/* For map_sharpen(). */
+	queue_work(set->wq, &set->work);
 	return 0;
 }
 
