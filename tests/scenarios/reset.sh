@@ -88,11 +88,12 @@ guest() { # ROUND kill|sysrq LOGS
 
 # --- On the host ---------------------------------------------------------------
 
-# Sectors that fail, on both disks, behind the metadata.
+# Sectors that fail, on both disks, behind the metadata; not in the last MiB, where create
+# looks whether the disk is used.
 bad_sectors() { # NUMBER SECTORS
 	local i event sector
 	for ((i = 0; i < $1; i++)); do
-		sector=$((8192 + (RANDOM * 32768 + RANDOM) % ($2 - 8192)))
+		sector=$((8192 + (RANDOM * 32768 + RANDOM) % ($2 - 8192 - 2048)))
 		for event in read_aio write_aio; do
 			printf '[inject-error]\nevent = "%s"\nerrno = "5"\nsector = "%d"\nonce = "off"\n' \
 				$event $sector
