@@ -193,9 +193,9 @@ void map_changes_undo(struct remap_set *set);
 int map_load(struct remap_set *set, const struct dmr_bounds *bounds);
 /*
  * Build what stands before the index, if that is not there since the activation, which does not
- * wait for it. Lookups are right without it, but slow. Worker; may sleep.
+ * wait for it. Lookups are right without it, but slow. False if there is no memory. Worker.
  */
-void map_sharpen(struct remap_map *map);
+bool map_sharpen(struct remap_map *map);
 
 static inline u32 map_block_mask(unsigned int first, unsigned int nr)
 {
@@ -722,7 +722,7 @@ struct remap_set {
 
 	struct workqueue_struct *wq ____cacheline_aligned;
 	struct work_struct work;
-	struct delayed_work breaker_work;
+	struct delayed_work breaker_work, sharpen_work;
 	spinlock_t queue_lock;		/* queue, requests */
 	struct bio_list queue;
 	struct list_head requests;

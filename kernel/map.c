@@ -154,10 +154,9 @@ static int entry_prepare(struct remap_set *set)
 	return index_prepare(&map->index, &set->reserve);
 }
 
-void map_sharpen(struct remap_map *map)
+bool map_sharpen(struct remap_map *map)
 {
-	if (own_front(map)->blind)
-		renew_front(map);
+	return !own_front(map)->blind || !renew_front(map);
 }
 
 static struct map_change *find_change(struct remap_map *map, u64 block)

@@ -817,7 +817,6 @@ void remap_work(struct work_struct *work)
 		if (done)
 			complete(&rq->done);
 	}
-	map_sharpen(&set->map);
 	spare_edges(set);
 	if (set->event) {
 		set->event = false;

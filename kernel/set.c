@@ -225,6 +225,19 @@ static void set_free(struct remap_set *set)
 	kvfree(set);
 }
 
+/* Who resumes a table has the processor first; then, in turn with the worker. */
+#define SHARPEN_DELAY	(HZ / 4)
+#define SHARPEN_AGAIN	(10 * HZ)
+
+static void sharpen(struct work_struct *work)
+{
+	struct remap_set *set = container_of(to_delayed_work(work), struct remap_set,
+					     sharpen_work);
+
+	if (!map_sharpen(&set->map))
+		queue_delayed_work(set->wq, &set->sharpen_work, SHARPEN_AGAIN);
+}
+
 static struct remap_set *set_alloc(struct dm_target *ti, struct remap_target *rt)
 {
 	struct remap_set *set = kvzalloc(sizeof(*set), GFP_NOIO);
@@ -243,6 +256,7 @@ static struct remap_set *set_alloc(struct dm_target *ti, struct remap_target *rt
 	INIT_LIST_HEAD(&set->requests);
 	INIT_LIST_HEAD(&set->claim);
 	INIT_WORK(&set->work, remap_work);
+	INIT_DELAYED_WORK(&set->sharpen_work, sharpen);
 	INIT_DELAYED_WORK(&set->breaker_work, health_work);
 	INIT_DELAYED_WORK(&set->policy_work, policy_expires);
 	mutex_init(&set->change_lock);
@@ -335,8 +349,7 @@ int set_activate(struct dm_target *ti, struct remap_target *rt)
 	event_policy(set, DMR_NL_REASON_LOADED);
 	policy_arm(set);
 	spare_edges(set);
-	/* For map_sharpen(). */
-	queue_work(set->wq, &set->work);
+	queue_delayed_work(set->wq, &set->sharpen_work, SHARPEN_DELAY);
 	return 0;
 }
 
@@ -366,6 +379,7 @@ void set_deactivate(struct remap_target *rt)
 	scrub_stop(set);
 	cancel_delayed_work_sync(&set->policy_work);
 	flush_work(&set->work);
+	cancel_delayed_work_sync(&set->sharpen_work);
 	cancel_delayed_work_sync(&set->breaker_work);
 	set_close(set);
 	event_edge(set, DMR_NL_EVENT_DEACTIVATED, -1);
