@@ -47,6 +47,7 @@ struct follower {
 	bool lost;		/* events were, or may have been; the module is to be asked */
 	bool asked;		/* it was: what is queued now holds all up to its numbers */
 	uint64_t acts_told;	/* the daemon's acts up to this time were told */
+	uint64_t acts_due;	/* when they are looked for again, CLOCK_MONOTONIC */
 };
 
 static void pause_ms(unsigned int ms)
@@ -241,11 +242,11 @@ static int ask_module(struct follower *f, dmremap_nl_device_fn fn)
 	return err;
 }
 
-static uint64_t now_ns(void)
+static uint64_t now_ns(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_REALTIME, &t);
+	clock_gettime(clock, &t);
 	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
@@ -257,7 +258,7 @@ static int replay(struct follower *f)
 	int err;
 
 	f->replayed = true;
-	f->acts_told = now_ns() - GATHER_NS;
+	f->acts_told = now_ns(CLOCK_REALTIME) - GATHER_NS;
 	err = open_history(f->inv, &history, &error);
 	if (err == -EUCLEAN)
 		warn_history(&error);
@@ -326,13 +327,17 @@ static bool catch_up(struct follower *f)
 	return true;
 }
 
-/* What the daemon did or told since it was looked for last. */
+/* What the daemon did or told since it was looked for last, if that is a while ago. */
 static void look_for_acts(struct follower *f)
 {
 	struct dmremap_history_query query = {
 		.since = f->acts_told + 1, .kinds = UINT64_C(1) << DMREMAP_EVENT_ACT,
 	};
+	uint64_t now = now_ns(CLOCK_MONOTONIC);
 
+	if (now < f->acts_due)
+		return;
+	f->acts_due = now + RETRY_MS * 1000000ULL;
 	if (!f->query.kinds || f->query.kinds & query.kinds)
 		ask_history(f, &query, replay_event, f, NULL);
 }
@@ -355,8 +360,10 @@ static int listen_now(struct follower *f)
 			f->lost = true;
 		else if (err)
 			break;
-		else if (!catch_up(f) && !poll(&fd, 1, RETRY_MS))
-			look_for_acts(f);
+		else if (!catch_up(f))
+			poll(&fd, 1, RETRY_MS);
+		/* In a storm, too, when nothing is ever waited for. */
+		look_for_acts(f);
 	}
 	free(e);
 	if (err < 0 && err != -ENOENT && err != -ENOBUFS)

@@ -123,7 +123,7 @@ static __always_inline bool map_may_touch(const struct remap_map *map, u64 first
 bool map_next(struct remap_map *map, u64 block, struct map_entry *e);
 /* The entry of exactly @block; any context. False: healthy. */
 bool map_get(struct remap_map *map, u64 block, struct map_entry *e);
-/* The same in an RCU read section, of any kind, of the caller. */
+/* The same in an RCU read section of the caller. They wait for a change that is being made. */
 bool map_next_rcu(struct remap_map *map, u64 block, struct map_entry *e);
 bool map_get_rcu(struct remap_map *map, u64 block, struct map_entry *e);
 
@@ -152,7 +152,7 @@ static __always_inline bool map_find_rcu(struct remap_map *map, u64 block, struc
 	do {
 		seq = read_seqbegin(&map->lock);
 		/* In here: one that was replaced before this is not told of changes. */
-		r = front_find(rcu_dereference_check(map->front, true), map->pages,
+		r = front_find(rcu_dereference(map->front), map->pages,
 			       map->nr_records, INDEX_BUSY, block, &value);
 		if (r)
 			entry_read(e, block, value, r);

@@ -409,14 +409,14 @@ static noinline int map_by_entry(struct remap_set *set, struct bio *bio, struct 
 	unsigned int turn;
 	bool plain;
 
-	/* Nothing takes a lock here, so that this kind of section will do. */
-	rcu_read_lock_sched();
+	/* The lookup waits for a change that is being made, and sleeps for it in real time. */
+	rcu_read_lock();
 	/* Before the lookup, as in map_by_index(). */
 	turn = smp_load_acquire(&set->slot_turn);
 	plain = first == last && map_find_rcu(&set->map, first, &e) && is_plain(set, &e, bio);
 	if (plain)
 		atomic_inc(&set->slot_io[turn]);
-	rcu_read_unlock_sched();
+	rcu_read_unlock();
 	return plain ? go_to_slot(set, bio, pb, &e, turn) :
 		       map_by_index(set, bio, pb, first, last);
 }

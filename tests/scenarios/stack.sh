@@ -239,6 +239,7 @@ test_loops() {
 	check "R5: a loop device on a set on a loop device verifies" fio_verify "$loop" \
 		--rw=randwrite --bs=16k --iodepth=8 --size=24M --io_size=8M
 	check_that "R5: blocks were relocated" "$(status set relocated)" "> 0"
+	check_is "R1: nothing was lost" "$(status set lost)" "0"
 	need mkfs.ext4 -q "$loop"
 	mkdir -p /mnt/fs
 	need mount "$loop" /mnt/fs
@@ -249,7 +250,6 @@ test_loops() {
 	umount /mnt/fs
 	check "the file system is clean" e2fsck -fn "$loop"
 	losetup -d "$loop"
-	check_is "R1: nothing was lost" "$(status set lost)" "0"
 }
 
 # RAID5 of three sets, each with bad blocks in other places: no member leaves, and what is

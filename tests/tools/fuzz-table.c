@@ -134,14 +134,14 @@ static void try(const char *line, uint64_t sectors)
 int main(int argc, char **argv)
 {
 	char line[4096], *word, *save = NULL;
-	double end;
+	unsigned long count;
 
 	if (argc != 5) {
-		fputs("usage: fuzz-table SEED SECONDS LENGTH ARGUMENTS\n", stderr);
+		fputs("usage: fuzz-table SEED COUNT LENGTH ARGUMENTS\n", stderr);
 		return 2;
 	}
 	random_state = strtoull(argv[1], NULL, 10);
-	end = now() + atoi(argv[2]);
+	count = strtoul(argv[2], NULL, 10);
 	length = strtoull(argv[3], NULL, 10);
 	snprintf(line, sizeof(line), "%s", argv[4]);
 	for (word = strtok_r(argv[4], " ", &save); word && nr_good < MAX_WORDS / 2;
@@ -151,7 +151,7 @@ int main(int argc, char **argv)
 	if (dm_create(NAME) || dm_load(NAME, length, line) || dm_resume(NAME) ||
 	    map_ask(NAME, &truth) || dm_remove(NAME))
 		die("\"%s\" does not start", line);
-	while (now() < end) {
+	while (count--) {
 		mutate();
 		join(line, sizeof(line));
 		try(line, any_length());

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fixture-cli.h"
@@ -18,7 +19,7 @@ static uint64_t last_of_module;
 static int null_fd;
 
 /* What the listener meets, one after the other; then a signal comes. */
-enum { END, EVENT, NOTHING, LOST, LAST };
+enum { END, EVENT, NOTHING, LOST, LAST, ACT, PAUSE };
 
 static const struct step {
 	int what;
@@ -35,6 +36,22 @@ static struct dmremap_event event_of(uint64_t session, uint64_t seq)
 	};
 
 	return e;
+}
+
+static void keep_act(void)
+{
+	struct timespec now;
+	struct dmremap_event e = event_of(0, 0);
+	struct dmremap_history *h;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	e.kind = DMREMAP_EVENT_ACT;
+	e.time = now.tv_sec * 1000000000ULL + now.tv_nsec;
+	strcpy(e.act, "spare-added");
+	strcpy(e.message, "It was added.");
+	assert_int_equal(dmremap_history_create(path, &h, NULL), 0);
+	assert_int_equal(dmremap_history_add_event(h, &e, NULL), 0);
+	dmremap_history_free(h);
 }
 
 /* --- The library's part ------------------------------------------------------------- */
@@ -67,6 +84,12 @@ int dmremap_monitor_next(struct dmremap_monitor *monitor, struct dmremap_event *
 		return -ENOBUFS;
 	case LAST:
 		last_of_module = step->seq;
+		return dmremap_monitor_next(monitor, event, err);
+	case ACT:
+		keep_act();
+		return dmremap_monitor_next(monitor, event, err);
+	case PAUSE:
+		usleep(1100000);
 		return dmremap_monitor_next(monitor, event, err);
 	case NOTHING:
 		return 0;
@@ -119,7 +142,7 @@ static void keep(uint64_t session, uint64_t first, uint64_t last)
 	dmremap_history_free(h);
 }
 
-/* "session:seq ..." of what was told. */
+/* "session:seq ..." of what was told; "act" for what the daemon did. */
 static const char *follow(uint64_t last, const struct step *steps)
 {
 	uint64_t session, seq;
@@ -132,6 +155,10 @@ static const char *follow(uint64_t last, const struct step *steps)
 		const char *s = strstr(line, "\"session\":"), *n = strstr(line, "\"seq\":");
 		size_t at = strlen(told);
 
+		if (strstr(line, "\"event\":\"act\"")) {
+			snprintf(told + at, sizeof(told) - at, "%sact", at ? " " : "");
+			continue;
+		}
 		assert_true(s && n);
 		assert_int_equal(sscanf(s, "\"session\":%" SCNu64, &session), 1);
 		assert_int_equal(sscanf(n, "\"seq\":%" SCNu64, &seq), 1);
@@ -209,6 +236,16 @@ static void kept_nowhere_else(void **state)
 	assert_contains(fx_err, "6 events of backup were neither heard nor kept");
 }
 
+/* The daemon's acts are told though events come without a pause. */
+static void acts_in_a_storm(void **state)
+{
+	keep(LIVE, 1, 1);
+	assert_string_equal(follow(1, (const struct step[]){
+		{ EVENT, 2 }, { ACT, 0 }, { PAUSE, 0 }, { EVENT, 3 }, { EVENT, 4 }, {} }),
+			    "7:1 7:2 7:3 act 7:4");
+	assert_string_equal(fx_err, "");
+}
+
 /* The past is damaged: it is said, and what happens now is told. */
 static void damaged(void **state)
 {
@@ -255,6 +292,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(queued_behind_a_loss, begin, end),
 		cmocka_unit_test_setup_teardown(lost_at_the_end, begin, end),
 		cmocka_unit_test_setup_teardown(kept_nowhere_else, begin, end),
+		cmocka_unit_test_setup_teardown(acts_in_a_storm, begin, end),
 		cmocka_unit_test_setup_teardown(damaged, begin, end),
 		cmocka_unit_test_setup_teardown(damaged_inside, begin, end),
 	};
