@@ -34,6 +34,19 @@ const struct alert_text alert_texts[NR_ALERTS] = {
 		.action = "dmremapctl status %d",
 		.counts = true,
 	},
+	[ALERT_MAP_LOW] = {
+		"map-low", LOG_WARNING, BOTH_IDS(MAP_LOW),
+		.message = "The map of set %d is running full: it has room for %n more {block|blocks}.",
+		.end = "The map of set %d has enough room again.",
+		.action = "dmremapctl map list %d --unreadable",
+		.counts = true,
+	},
+	[ALERT_MAP_FULL] = {
+		"map-full", LOG_CRIT, BOTH_IDS(MAP_FULL),
+		.message = "The map of set %d is full: what fails from now on is an I/O error.",
+		.end = "The map of set %d has room again.",
+		.action = "dmremapctl map list %d --unreadable",
+	},
 	[ALERT_HEADER_OUT] = {
 		"header-out", LOG_WARNING, BOTH_IDS(HEADER_OUT),
 		.message = "The copy of the map on the data device of set %d is not kept up any more; the spares hold the others.",

@@ -217,6 +217,8 @@ enum alert_kind {
 	ALERT_SPARE_LOW,
 	ALERT_SPARE_FULL,
 	ALERT_SPARE_FAILED,		/* subject: UUID of the spare */
+	ALERT_MAP_LOW,			/* records of the map, of which each entry needs one */
+	ALERT_MAP_FULL,
 	ALERT_HEADER_OUT,		/* the data device's own copy of the map */
 	ALERT_BREAKER_OPEN,
 	ALERT_FROZEN,

@@ -15,6 +15,7 @@
 #define RETRY_USEC	(60 * USEC_PER_SEC)
 #define DUMP_TRIES	20
 #define SETS_MAX	65536
+#define MAP_LOW_PERCENT	20	/* as dmremapctl status has it */
 
 struct set_watch {
 	sd_event_source *timer;
@@ -202,22 +203,21 @@ static void spare_conditions(struct daemon *daemon, struct watched_set *set,
 	alert_only(daemon, ALERT_SPARE_FAILED, set->device.uuid, uuids, set->nr_spares);
 }
 
-static void slot_conditions(struct daemon *daemon, struct watched_set *set,
-			    const struct alert *base)
+/* Of @size, @used are; below @percent free ones that is told as @low, without any as @full. */
+static void room_conditions(struct daemon *daemon, const struct alert *base, uint64_t size,
+			    uint64_t used, unsigned int percent, enum alert_kind low,
+			    enum alert_kind full)
 {
-	const struct dmremap_nl_device *device = &set->device;
-	uint64_t left = device->slots > device->slots_used ?
-			device->slots - device->slots_used : 0;
+	uint64_t left = size > used ? size - used : 0;
 	struct alert alert = *base;
 
 	alert.count = left;
-	alert.kind = ALERT_SPARE_FULL;
+	alert.kind = full;
 	alert_condition(daemon, &alert, !left);
 	/* Full is low too, but told once; low begins or goes on when it is not full. */
-	alert.kind = ALERT_SPARE_LOW;
+	alert.kind = low;
 	if (left)
-		alert_condition(daemon, &alert,
-				left * 100 < device->slots * policy_spare_low(daemon, set));
+		alert_condition(daemon, &alert, left * 100 < size * percent);
 }
 
 void set_conditions(struct daemon *daemon, struct watched_set *set)
@@ -227,7 +227,10 @@ void set_conditions(struct daemon *daemon, struct watched_set *set)
 
 	if (!set->known)
 		return;
-	slot_conditions(daemon, set, &base);
+	room_conditions(daemon, &base, device->slots, device->slots_used,
+			policy_spare_low(daemon, set), ALERT_SPARE_LOW, ALERT_SPARE_FULL);
+	room_conditions(daemon, &base, device->records, device->records_used, MAP_LOW_PERCENT,
+			ALERT_MAP_LOW, ALERT_MAP_FULL);
 
 	alert.kind = ALERT_BREAKER_OPEN;
 	alert.reason = device->breaker == DMR_NL_BREAKER_OPEN_WRITES ? "writes" : "all";

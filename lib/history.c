@@ -483,9 +483,13 @@ static int shrink(struct dmremap_history *h, struct dmremap_error *err)
 {
 	int ret = exec(h, "PRAGMA incremental_vacuum", err);
 
-	if (!ret)
-		sqlite3_wal_checkpoint_v2(h->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	return ret;
+	if (ret < 0)
+		return ret;
+	/* As far as it goes: who waits for a reader here keeps all new events waiting. */
+	sqlite3_busy_timeout(h->db, 0);
+	sqlite3_wal_checkpoint_v2(h->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_busy_timeout(h->db, BUSY_MS);
+	return 0;
 }
 
 int dmremap_history_trim(struct dmremap_history *h, u64 max_bytes, struct dmremap_error *err)

@@ -116,6 +116,27 @@ test_daemon_full() {
 		"dmremapctl spare add set DEVICE"
 }
 
+test_daemon_map_full() {
+	quiet_rules | daemon_config
+	null_disk data 64
+	null_disk spare 8
+	make_set set "$data" "$spare" -- --map-entries 100
+	daemon_start
+	local records
+	records=$(status set room)
+	check_is "the blocks are lost" "$(message set unreadable 1000 $(((records - 5) * 8)))" \
+		"lost $(((records - 5) * 8))"
+	check "low is told" wait_until 10 told_times 1 MAP_LOW
+	message set unreadable $((1000 + (records - 5) * 8)) 40 >/dev/null
+	check "full is told" wait_until 10 told_times 1 MAP_FULL
+	bad_block 200
+	check_fails "R4: what fails then is an error" write_block 200
+	write_block 125 10
+	check "writing lost blocks anew gives room" wait_until 20 told_times 1 MAP_FULL_END
+	check "R5: and what failed moves" write_block 200
+	check_is "nothing was told twice" "$(told MAP_LOW) $(told MAP_FULL)" "1 1"
+}
+
 test_daemon_reminder() {
 	printf '[alerts]\nreminder-interval = 3s\n' | daemon_config
 	quiet_rules | daemon_config 10-rules.conf

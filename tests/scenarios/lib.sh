@@ -304,6 +304,7 @@ status() { # NAME WORD
 	remapped) echo "${words[4]}" ;;
 	lost) echo "${words[5]}" ;;
 	records) echo "${words[6]%/*}" ;;
+	room) echo "${words[6]#*/}" ;;
 	breaker) echo "${words[7]}" ;;
 	spares) echo "${words[8]}" ;;
 	*)

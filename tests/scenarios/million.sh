@@ -23,6 +23,7 @@ test_million_entries() {
 		fi
 	done <<-E
 		metadata.memory.entry 40 bytes of memory for an entry
+		metadata.memory.entry-clustered 40 the same of entries in runs
 		metadata.activation.throttled 2 activation, as a ratio to reading
 	E
 }
