@@ -83,7 +83,8 @@ test_verify_command() {
 	null_disk one 3
 	null_disk two 3
 	history --pages 5 --bad 3 "$data" "$one" "$two"
-	judge "dmremapctl metadata verify tells of all damage" 300 --stride 2048 "$TMP/older" \
+	judge "dmremapctl metadata verify tells of all damage" 150 --stride 8192 \
+		--mixtures 40 "$TMP/older" \
 		"$table" -- dmremapctl metadata verify --device "$data" --device "$one" \
 		--device "$two"
 }
