@@ -46,6 +46,7 @@ $(FUZZ)/fuzz-%.o: tests/fuzz/fuzz-%.c tests/fuzz/fuzz.mk
 		-Idaemon -Icli -fsanitize=fuzzer-no-link $(FUZZ_SANITIZE) -MMD -MP -c $< -o $@
 
 $(FUZZ)/config $(FUZZ)/smart $(FUZZ)/state: $(FUZZ_DAEMON:%=$(FUZZ)/daemon/%.o) $(DAEMON_A)
+$(FUZZ)/state: $(patsubst %,$(FUZZ)/daemon/%.o,alert alert-table scrub)
 $(FUZZ)/command: $(FUZZ_CLI:%=$(FUZZ)/cli/%.o) $(filter-out \
 	$(patsubst %,$(BUILD)/cli/%.o,main message $(FUZZ_CLI)),$(CLI_OBJECTS))
 $(FUZZ)/cut $(FUZZ)/metadata: $(FUZZ_MODULE)
