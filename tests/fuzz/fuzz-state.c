@@ -144,6 +144,55 @@ static char *alerts_text(struct daemon *daemon)
 	return strdup(json_object_to_json_string(state_get(daemon, "alerts")));
 }
 
+static const char *text_of(struct json_object *o, const char *key)
+{
+	struct json_object *value;
+
+	return json_object_object_get_ex(o, key, &value) && value ?
+	       json_object_get_string(value) : "";
+}
+
+static int64_t number_of(struct json_object *o, const char *key)
+{
+	struct json_object *value;
+
+	return json_object_object_get_ex(o, key, &value) ? json_object_get_int64(value) : 0;
+}
+
+static bool same_text(struct json_object *a, struct json_object *b, const char *key)
+{
+	return !strcmp(text_of(a, key), text_of(b, key));
+}
+
+/* Each condition that is written is one that was read, with all that was known of it. */
+static void check_written(struct json_object *read, struct json_object *written)
+{
+	static const char *const texts[] = { "name", "spare", "disk", "detail", "reason" };
+	static const char *const numbers[] = { "count", "sector", "since", "told", "seen" };
+	size_t i, n, k;
+
+	for (i = 0; i < json_object_array_length(written); i++) {
+		struct json_object *is = json_object_array_get_idx(written, i), *was = NULL;
+
+		/* That of alerts_text(). */
+		if (!strcmp(text_of(is, "event"), "spare-low") &&
+		    !strcmp(text_of(is, "uuid"), SET_A) && !*text_of(is, "subject"))
+			continue;
+		require(json_object_is_type(read, json_type_array));
+		for (n = 0; n < json_object_array_length(read) && !was; n++) {
+			was = json_object_array_get_idx(read, n);
+			if (!same_text(is, was, "event") || !same_text(is, was, "uuid") ||
+			    !same_text(is, was, "subject"))
+				was = NULL;
+		}
+		require(was);
+		for (k = 0; k < sizeof(texts) / sizeof(*texts); k++)
+			require(same_text(is, was, texts[k]));
+		for (k = 0; k < sizeof(numbers) / sizeof(*numbers); k++)
+			require(number_of(is, numbers[k]) == number_of(was, numbers[k]));
+	}
+}
+
 static void scrubs(struct daemon *daemon)
 {
 	struct watched_set set = { .known = true };
@@ -197,6 +246,7 @@ static void live(struct daemon *daemon)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	struct json_object *read;
 	struct daemon daemon;
 	char *first, *second;
 
@@ -207,7 +257,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	begin(&daemon);
 	smart(&daemon);
 	scrubs(&daemon);
+	read = json_object_get(state_get(&daemon, "alerts"));
 	first = alerts_text(&daemon);
+	check_written(read, state_get(&daemon, "alerts"));
+	json_object_put(read);
 	end(&daemon);
 
 	/* From the file that this one wrote. */
