@@ -211,6 +211,10 @@ enum member_state {
 	MEMBER_JOINING,		/* being written its first copy of the map */
 };
 
+#define NO_FRAME	(~0u)
+#define COMMIT_PAGES	16
+#define COMMIT_WRITES	(COMMIT_PAGES * DMR_FRAME_COPIES)
+
 /* A device of the set as it takes part now. members[0] is the data device. */
 struct remap_member {
 	struct block_device *bdev;	/* NULL: missing */
@@ -247,6 +251,8 @@ struct remap_member {
 
 	/* activation: what was found on it */
 	u64 newest, newest_session;
+	/* Frames that stay until the first commit: what the last one was to replace. */
+	u32 nr_kept, kept[COMMIT_WRITES];
 };
 
 /* Its device; 0: missing, or gone since. Any context. */
@@ -262,10 +268,6 @@ static inline dev_t member_dev(const struct remap_member *m)
 	rcu_read_unlock();
 	return dev;
 }
-
-#define NO_FRAME	(~0u)
-#define COMMIT_PAGES	16
-#define COMMIT_WRITES	(COMMIT_PAGES * DMR_FRAME_COPIES)
 
 struct frame_write {
 	void *buf;

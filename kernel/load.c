@@ -377,7 +377,27 @@ unsigned int media_unit(const struct remap_set *set, struct block_device *bdev)
 	return clamp_t(unsigned int, unit >> SECTOR_SHIFT, 1, set->block_sectors);
 }
 
-/* Which frames of the member hold the chosen versions; all others are free. */
+/*
+ * The last commit may have been cut short. Until another one is complete, it is
+ * believed because of the versions that it was to replace: they stay, as they do
+ * during a commit. No more than one commit writes, so there are frames for the next.
+ */
+static void keep_previous(const struct load *l, struct remap_member *m, const struct found *f,
+			  u32 frame)
+{
+	const struct dmr_candidate *c = &l->assembly.pages[f->frames[frame].page];
+
+	if (c->gen != l->assembly.gen || f->frames[frame].gen != c->prev_gen ||
+	    m->nr_kept == COMMIT_WRITES)
+		return;
+	m->kept[m->nr_kept++] = frame;
+	__set_bit(frame, m->frames);
+}
+
+/*
+ * Which frames of the member hold the chosen versions, and those before the last commit;
+ * all others are free.
+ */
 static int take_copies(struct load *l, struct remap_member *m, const struct found *f)
 {
 	u32 i;
@@ -399,8 +419,12 @@ static int take_copies(struct load *l, struct remap_member *m, const struct foun
 		u32 *copies = m->copies[f->frames[i].page];
 		u64 gen = f->frames[i].gen;
 
-		if (!gen || gen != l->assembly.pages[f->frames[i].page].gen)
+		if (!gen)
 			continue;
+		if (gen != l->assembly.pages[f->frames[i].page].gen) {
+			keep_previous(l, m, f, i);
+			continue;
+		}
 		if (copies[0] == NO_FRAME)
 			copies[0] = i;
 		else if (copies[1] == NO_FRAME)

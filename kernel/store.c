@@ -7,8 +7,9 @@
  *	3. and then gives the frames of the older version free.
  *
  * Power lost in 1 or 2: the older version of each page is still there, and so is
- * whatever was written of the new one; load.c takes either. Lost after 2: the
- * new version is there. What the pages refer to was durable before them.
+ * whatever was written of the new one; load.c takes either, and both stay until the
+ * next commit is complete. Lost after 2: the new version is there. What the pages
+ * refer to was durable before them.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -208,6 +209,13 @@ static void adopt_frames(struct remap_set *set, struct remap_member *m,
 	}
 }
 
+/* Of the commit that was the last one at the activation. */
+static void drop_kept(struct remap_member *m)
+{
+	while (m->nr_kept)
+		__clear_bit(m->kept[--m->nr_kept], m->frames);
+}
+
 static bool takes_commits(const struct remap_member *m)
 {
 	return m && m->metadata;
@@ -256,9 +264,12 @@ static int commit_pages(struct remap_set *set, struct commit *c)
 		event_edge(set, DMR_NL_EVENT_FROZEN, -1);
 		return -EIO;
 	}
-	for (i = 0; i < set->nr_members; i++)
-		if (takes_commits(set->members[i]))
-			adopt_frames(set, set->members[i], c);
+	for (i = 0; i < set->nr_members; i++) {
+		if (!takes_commits(set->members[i]))
+			continue;
+		adopt_frames(set, set->members[i], c);
+		drop_kept(set->members[i]);
+	}
 	for (i = 0; i < c->nr; i++) {
 		st->page_gen[c->pages[i]] = c->gen;
 		st->page_session[c->pages[i]] = st->session;

@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The frames of a set. The input is a history: commits, some of them cut short, records,
- * and damage with and without a fitting checksum. It is judged twice by the code
- * that decides: as the module reads frames (kernel/load.c), and by lib/. Both agree; and
- * without forgery what is believed is the last commit, or of a lost page of it the one before.
+ * and damage with and without a fitting checksum. It is judged twice: by the module's own
+ * loader (module/), and by lib/. Both refuse it, or both read the same map; and without
+ * forgery what is believed is the last commit, or of a lost page of it the one before.
  */
 #include <sys/mman.h>
 
 #include "fuzz.h"
+#include "module/module.h"
 #include "private.h"
 
 #define MEMBERS	2
 #define PAGES	4
-#define FRAMES	20
+#define FRAMES	(DMR_FRAME_COPIES * PAGES + DMR_FRAME_SLACK)
 #define BYTES	(FRAMES * DMR_FRAME_SIZE)
+#define PAYLOAD	(DMR_FRAMES_SECTOR + FRAMES * DMR_FRAME_SECTORS)	/* sectors */
+#define SIZE	(PAYLOAD * 512)		/* of what is on a disk before it */
+#define BLOCK	8
+#define DATA	(1 << 20)
+#define SLOTS	300
 
 enum { COMMIT, FLIP, SEALED_FLIP, COPY, FITTED_COPY, ZERO, RECORD, ROOT, SESSION, FORGE, OPS };
 
@@ -23,7 +29,9 @@ struct version {
 
 static const uint8_t uuid[16] = "fuzz-metadata-1";
 static struct dmri_dev devs[MEMBERS];
-static uint8_t *disks[MEMBERS];
+static struct dmri_found found[MEMBERS];
+static struct block_device bdevs[MEMBERS];
+static uint8_t *disks[MEMBERS];		/* behind the anchors: the frames */
 
 static struct {
 	u64 gen, session, digest;
@@ -37,20 +45,65 @@ static struct {
 
 /* --- Disks ------------------------------------------------------------------ */
 
+static void member_uuid(unsigned int member, uint8_t *to)
+{
+	memcpy(to, "fuzz-metadata-m0", 16);
+	to[15] += member;
+}
+
+static void make_anchors(unsigned int i, uint8_t *disk)
+{
+	struct dmr_anchor a = {
+		.magic = DMR_ANCHOR_MAGIC,
+		.version = cpu_to_le32(DMR_FORMAT_VERSION),
+		.role = cpu_to_le32(i ? DMR_ROLE_SPARE : DMR_ROLE_DATA),
+		.block_sectors = cpu_to_le32(BLOCK),
+		.nr_pages = cpu_to_le32(PAGES),
+		.nr_frames = cpu_to_le32(FRAMES),
+		.region_sectors = cpu_to_le64(bdevs[i].sectors),
+		.payload_start = cpu_to_le64(PAYLOAD),
+		.payload_sectors = cpu_to_le64(bdevs[i].sectors - PAYLOAD),
+		.data_sectors = cpu_to_le64(DATA),
+	};
+
+	memcpy(a.set_uuid, uuid, sizeof(uuid));
+	member_uuid(i, a.member_uuid);
+	dmri_anchor_seal(&a, 0);
+	memcpy(disk + 512 * DMR_ANCHOR0_SECTOR, &a, sizeof(a));
+	dmri_anchor_seal(&a, 1);
+	memcpy(disk + 512 * DMR_ANCHOR1_SECTOR, &a, sizeof(a));
+}
+
 static void make_disks(void)
 {
 	unsigned int i;
 
 	for (i = 0; i < MEMBERS; i++) {
+		u64 sectors = PAYLOAD + (i ? SLOTS * BLOCK : DATA);
 		int fd = memfd_create("member", 0);
+		uint8_t *disk;
 
-		require(fd >= 0 && !ftruncate(fd, DMR_FRAMES_SECTOR * 512 + BYTES));
-		disks[i] = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-				DMR_FRAMES_SECTOR * 512);
-		require(disks[i] != MAP_FAILED);
-		devs[i] = (struct dmri_dev){ .fd = fd, .path = "member",
-			.sectors = DMR_FRAMES_SECTOR + BYTES / 512 };
+		require(fd >= 0 && !ftruncate(fd, sectors * 512));
+		disk = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		require(disk != MAP_FAILED);
+		disks[i] = disk + 512 * DMR_FRAMES_SECTOR;
+		devs[i] = (struct dmri_dev){ .fd = fd, .path = "member", .sectors = sectors };
+		bdevs[i] = (struct block_device){ .bd_dev = i, .sectors = sectors };
+		make_anchors(i, disk);
+		require(!dmri_anchors_read(&devs[i], 0, &found[i].anchors));
+		require(found[i].anchors.found);
+		found[i].device_sectors = sectors;
 	}
+}
+
+bool module_io(struct block_device *bdev, bool write, uint64_t sector, void *buf, size_t bytes)
+{
+	require(!write && sector + bytes / 512 <= bdev->sectors);
+	if (sector * 512 + bytes <= SIZE)
+		memcpy(buf, disks[bdev->bd_dev] - 512 * DMR_FRAMES_SECTOR + sector * 512, bytes);
+	else
+		memset(buf, 0, bytes);
+	return true;
 }
 
 static struct dmr_frame_header *frame_at(unsigned int member, unsigned int frame)
@@ -128,11 +181,13 @@ static void first_commit(void)
 	set.session = 1;
 	r->nr_members = cpu_to_le32(MEMBERS);
 	r->nr_pages = cpu_to_le32(PAGES);
-	r->data_sectors = cpu_to_le64(1 << 20);
-	r->block_sectors = cpu_to_le32(8);
+	r->data_offset = cpu_to_le64(PAYLOAD);
+	r->data_sectors = cpu_to_le64(DATA);
+	r->block_sectors = cpu_to_le32(BLOCK);
 	for (i = 0; i < MEMBERS; i++) {
+		member_uuid(i, r->members[i].uuid);
 		r->members[i].state = cpu_to_le32(DMR_MEMBER_ACTIVE);
-		r->members[i].sectors = cpu_to_le64(8 * 300);
+		r->members[i].sectors = cpu_to_le64(i ? SLOTS * BLOCK : DATA);
 	}
 	commit(1, ~0u);
 }
@@ -224,92 +279,111 @@ static void step(struct input *in)
 
 /* --- Judgement -------------------------------------------------------------- */
 
-struct verdict {
-	struct dmr_candidate pages[PAGES];
-	struct dmr_assembly assembly;
-	uint8_t content[PAGES][DMR_FRAME_SIZE];
-	enum dmr_fault fault;
-	struct dmr_bounds bounds;
-};
-
-static void read_member(struct verdict *v, unsigned int member)
+/* As lib/start.c makes it of what it found to be usable; or all of it. */
+static struct module_table table_of(const struct dmremap_set *s, bool all, bool degraded)
 {
-	bool any = false;
-	u32 index = 0;
-	unsigned int f;
-
-	for (f = 0; f < FRAMES; f++) {
-		const struct dmr_frame_header *h = frame_at(member, f);
-
-		if (dmr_frame_check(h, uuid, le32_to_cpu(h->member), f, PAGES) ||
-		    (any && index != le32_to_cpu(h->member)))
-			continue;
-		index = le32_to_cpu(h->member);
-		/* A number that no member has is for later checks; lib/ knows no such place. */
-		if (index >= DMR_MAX_MEMBERS)
-			continue;
-		any = true;
-		if (dmr_assembly_add(&v->assembly, h))
-			memcpy(v->content[le32_to_cpu(h->page)], h, DMR_FRAME_SIZE);
-	}
-}
-
-/* As assemble() and the loading of records do. */
-static void judge(struct verdict *v)
-{
-	unsigned int p, i;
-
-	memset(v, 0, sizeof(*v));
-	v->assembly.pages = v->pages;
-	v->assembly.nr_pages = PAGES;
-	for (i = 0; i < MEMBERS; i++)
-		read_member(v, i);
-	v->fault = dmr_assembly_finish(&v->assembly);
-	if (!v->fault)
-		v->fault = dmr_root_check((void *)v->content[0], PAGES, &v->bounds);
-	for (p = 1; p < PAGES && !v->fault; p++) {
-		const struct dmr_page *page = (void *)v->content[p];
-
-		for (i = 0; i < DMR_PAGE_RECORDS && v->pages[p].gen && !v->fault; i++)
-			v->fault = dmr_record_check(&page->records[i], &v->bounds);
-	}
-}
-
-static void compare(const struct verdict *v)
-{
-	struct dmri_source sources[MEMBERS] = { { .dev = &devs[0] }, { .dev = &devs[1] } };
-	struct dmri_image *image;
+	struct module_table table = { .data = &bdevs[0], .length = DATA, .data_offset = PAYLOAD,
+		.degraded = degraded };
 	unsigned int i;
 
-	require(!dmri_image_read(uuid, PAGES, FRAMES, sources, MEMBERS, NULL, NULL, &image));
-	require(!dmri_image_records(image));
-	require(!memcmp(image->candidates, v->pages, sizeof(v->pages)));
-	require(image->assembly.torn == v->assembly.torn || v->fault);
-	/* A slot or a block twice is the concern of more than one record: the index finds it. */
-	require(image->fault == v->fault || (!v->fault && image->fault == DMR_BAD_RECORD));
-	require(!image->fault || *image->reason);
-	for (i = 0; i < MEMBERS; i++)
-		dmri_source_release(&sources[i]);
-	dmri_image_free(image);
+	memcpy(table.uuid, uuid, sizeof(uuid));
+	for (i = 1; i < MEMBERS && all; i++)
+		table.spares[table.nr_spares++] = &bdevs[i];
+	for (i = 1; i < s->info.nr_members && !all; i++)
+		if (s->member_usable[i])
+			table.spares[table.nr_spares++] = &bdevs[s->member_found[i]];
+	return table;
+}
+
+static void same_map(struct module_set *module, const struct dmri_image *image)
+{
+	struct module_entry e = { 0 };
+	u64 next = 0;
+	size_t i;
+	u32 p;
+
+	require(module_gen(module) == image->assembly.gen);
+	require(module_digest(module) == image->assembly.digest);
+	for (p = 0; p < PAGES; p++)
+		require(module_page_gen(module, p) == image->candidates[p].gen);
+	for (i = 0; i < image->nr_records; i++, next = e.block + 1) {
+		const struct dmri_record *r = &image->records[i];
+
+		require(module_next(module, next, &e) && module_finds(module, e.block));
+		require(e.block == r->block && e.state == r->state && e.member == r->member);
+		require(e.slot == r->slot && e.invalid == r->invalid);
+	}
+	require(!module_next(module, next, &e));
 }
 
 /* The last commit is known of: then nothing older than the one before it is believed. */
-static void check_truth(const struct verdict *v)
+static void check_truth(struct module_set *module, bool torn)
 {
 	unsigned int p;
 
-	if (v->fault || set.forged || v->assembly.gen != set.gen)
+	if (set.forged || module_gen(module) != set.gen)
 		return;
 	for (p = 0; p < PAGES; p++) {
-		u64 gen = v->pages[p].gen;
+		u64 gen = module_page_gen(module, p);
 
-		require(gen == set.now[p].gen || (v->assembly.torn && gen == set.before[p].gen));
+		require(gen == set.now[p].gen || (torn && gen == set.before[p].gen));
 	}
+}
+
+static void must_refuse(const struct dmremap_set *s, bool degraded)
+{
+	const struct module_table table = table_of(s, true, degraded);
+	enum dmr_fault fault = s->info.fault;
+
+	require(!module_load(&table));
+	/* What is wrong with single records is said in other words. */
+	if (fault && fault != DMR_BAD_RECORD)
+		require(strstr(module_reason(), dmr_fault_text(fault)));
+}
+
+static void judge(void)
+{
+	struct dmri_opened opened = { .nr = MEMBERS };
+	struct dmri_image *image = NULL;
+	static struct dmremap_set s;
+	struct module_set *module = NULL;
+	struct module_table table;
+	unsigned int i;
+
+	memset(&s, 0, sizeof(s));
+	memcpy(s.uuid, uuid, sizeof(uuid));
+	memcpy(s.found, found, sizeof(found));
+	s.nr_found = MEMBERS;
+	for (i = 0; i < MEMBERS; i++)
+		opened.sources[i] = (struct dmri_source){ .dev = &devs[i] };
+	require(!dmri_set_judge(&s, &opened, &devs[0], "", &image, NULL));
+	require(!s.info.fault || *s.info.reason);
+
+	if (s.info.verdict != DMREMAP_READY)
+		must_refuse(&s, false);
+	if (s.info.verdict == DMREMAP_REFUSED) {
+		must_refuse(&s, true);
+	} else {
+		table = table_of(&s, false, s.info.verdict == DMREMAP_DEGRADED);
+		module = module_load(&table);
+		if (!module && table.nr_spares + 1 == s.nr_found)
+			fprintf(stderr, "the module: %s\nlib: %s\n", module_reason(),
+				*s.info.reason ? s.info.reason : "ready");
+		/* Without one that is out of date there may be less to prove it by. */
+		require(module || table.nr_spares + 1 < s.nr_found);
+	}
+	if (module) {
+		same_map(module, image);
+		check_truth(module, image->assembly.torn);
+		module_free(module);
+	}
+	for (i = 0; i < MEMBERS; i++)
+		dmri_source_release(&opened.sources[i]);
+	dmri_image_free(image);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct verdict verdict;
 	struct input in = input_of(data, size);
 
 	if (!disks[0])
@@ -317,8 +391,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	first_commit();
 	while (input_left(&in))
 		step(&in);
-	judge(&verdict);
-	compare(&verdict);
-	check_truth(&verdict);
+	judge();
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * As much of the kernel's headers as kernel/index.c and front.c use, for one thread in user
- * space: the very code of the module is measured. The empty headers in linux/ end here.
+ * space: the very code of the module is measured, and fuzzed (tests/fuzz/module). The empty
+ * headers in linux/ end here.
  */
 #ifndef NATIVE_KERNEL_H
 #define NATIVE_KERNEL_H
