@@ -74,6 +74,7 @@ struct remap_map {
 	struct dmr_page **pages;	/* images; NULL: never used; [0] is the root */
 	u32 nr_pages;			/* root included */
 	u32 nr_records;
+	seqcount_t changing;		/* odd while lock is held: for map_try_slot() */
 	seqlock_t lock;
 
 	/* Of the worker. */
@@ -142,22 +143,30 @@ static __always_inline void entry_read(struct map_entry *e, u64 block, u32 value
 	e->invalid = le32_to_cpu(r->invalid);
 }
 
-/* The entry of @block if the table before the index has it, which is not all. */
-static __always_inline bool map_find_rcu(struct remap_map *map, u64 block, struct map_entry *e)
+/*
+ * Where @block is, if the table before the index has it and nothing else about it matters:
+ * it was moved, is not held, and all of it can be read. False if not, and always while the
+ * map changes; then map_get_rcu() knows. Never waits. In a section without preemption.
+ */
+static __always_inline bool map_try_slot(const struct remap_map *map, u64 block,
+					 unsigned int *member, u32 *slot)
 {
+	unsigned int seq = raw_seqcount_begin(&map->changing);
 	const struct dmr_record *r;
-	unsigned int seq;
 	u32 value;
+	u64 key;
 
-	do {
-		seq = read_seqbegin(&map->lock);
-		/* In here: one that was replaced before this is not told of changes. */
-		r = front_find(rcu_dereference(map->front), map->pages,
-			       map->nr_records, INDEX_BUSY, block, &value);
-		if (r)
-			entry_read(e, block, value, r);
-	} while (read_seqretry(&map->lock, seq));
-	return r;
+	/* In here: one that was replaced before this is not told of changes. */
+	r = front_find(rcu_dereference_sched(map->front), map->pages, map->nr_records,
+		       INDEX_BUSY, block, &value);
+	if (unlikely(!r || value & INDEX_BUSY))
+		return false;
+	key = le64_to_cpu(r->key);
+	if (unlikely(dmr_key_state(key) != DMR_RECORD_REMAPPED || r->invalid))
+		return false;
+	*member = dmr_key_member(key);
+	*slot = le32_to_cpu(r->slot);
+	return !read_seqcount_retry(&map->changing, seq);
 }
 
 /*
@@ -790,21 +799,28 @@ static inline bool status_is_evidence(const struct remap_set *set, blk_status_t 
 	       (status == BLK_STS_IOERR && !READ_ONCE(set->policy.pass_ioerr));
 }
 
-/* A bio that reads or writes goes this way. I/O path. */
+/* A read (op 0) or a write (1) of so many sectors goes this way. I/O path. */
+static inline void stats_io(struct remap_set *set, enum dmr_nl_path path, unsigned int op,
+			    unsigned int sectors)
+{
+	struct remap_ios __percpu *ios = &set->stats->ios[path][op];
+
+	this_cpu_inc(ios->nr);
+	this_cpu_add(ios->sectors, sectors);
+}
+
+/* The same of a bio that may be another; only reads and writes are counted. */
 static inline void stats_bio(struct remap_set *set, const struct bio *bio,
 			     enum dmr_nl_path path)
 {
 	unsigned int op = (__force unsigned int)bio_op(bio);	/* 0 reads, 1 writes */
-	struct remap_ios __percpu *ios;
 
 	if (unlikely(op > 1)) {
 		if (bio_op(bio) != REQ_OP_WRITE_ZEROES)
 			return;
 		op = 1;
 	}
-	ios = &set->stats->ios[path][op];
-	this_cpu_inc(ios->nr);
-	this_cpu_add(ios->sectors, bio_sectors(bio));
+	stats_io(set, path, op, bio_sectors(bio));
 }
 
 extern struct workqueue_struct *remap_wq;	/* what may wait, but for a set's worker */

@@ -164,8 +164,8 @@ front_find(const struct remap_front *f, struct dmr_page * const *pages, u32 nr_r
 		if (!page)
 			continue;
 		r = &page->records[id % DMR_PAGE_RECORDS];
-		/* Without a key it is of no block yet. */
-		if (r->key && dmr_key_block(le64_to_cpu(r->key)) == block)
+		/* Without a key it is of no block yet, not of block 0. */
+		if (likely(dmr_key_block(le64_to_cpu(r->key)) == block && r->key))
 			return r;
 	}
 	return NULL;

@@ -18,8 +18,29 @@ static struct remap_front *own_front(const struct remap_map *map)
 	return rcu_dereference_protected(map->front, true);
 }
 
+/*
+ * Around what lookups must not see by halves. Two counters for two kinds of readers: those
+ * of lock wait for the change, which in real-time kernels means to sleep; those of changing
+ * only need to know of it, so that its writer may be preempted.
+ */
+static unsigned long change_begin(struct remap_map *map)
+{
+	unsigned long flags;
+
+	write_seqlock_irqsave(&map->lock, flags);
+	raw_write_seqcount_begin(&map->changing);
+	return flags;
+}
+
+static void change_end(struct remap_map *map, unsigned long flags)
+{
+	raw_write_seqcount_end(&map->changing);
+	write_sequnlock_irqrestore(&map->lock, flags);
+}
+
 int map_init(struct remap_map *map, u32 nr_pages)
 {
+	seqcount_init(&map->changing);
 	seqlock_init(&map->lock);
 	map->nr_pages = nr_pages;
 	map->nr_records = (nr_pages - 1) * DMR_PAGE_RECORDS;
@@ -84,8 +105,7 @@ bool map_next_rcu(struct remap_map *map, u64 block, struct map_entry *e)
 
 bool map_get_rcu(struct remap_map *map, u64 block, struct map_entry *e)
 {
-	return map_find_rcu(map, block, e) ||
-	       (map_next_rcu(map, block, e) && e->block == block);
+	return map_next_rcu(map, block, e) && e->block == block;
 }
 
 bool map_next(struct remap_map *map, u64 block, struct map_entry *e)
@@ -262,14 +282,14 @@ int map_hold(struct remap_set *set, u64 block, struct map_entry *e)
 		}
 	}
 	add_change(map, block, e->id, fresh);
-	write_seqlock_irqsave(&map->lock, flags);
+	flags = change_begin(map);
 	if (fresh)
 		entry_insert(set, block, e->id | INDEX_BUSY);
 	else
 		entry_set(map, block, e->id, e->id | INDEX_BUSY);
 	/* Who reads the new number also sees the block held: see map_may_touch(). */
 	smp_store_release(&map->seq, map->seq + 1);
-	write_sequnlock_irqrestore(&map->lock, flags);
+	change_end(map, flags);
 	e->busy = true;
 	return 0;
 }
@@ -280,14 +300,14 @@ static void unhold(struct remap_map *map, const struct map_change *c)
 	const struct dmr_record *r = map_record(map, c->id);
 	unsigned long flags;
 
-	write_seqlock_irqsave(&map->lock, flags);
+	flags = change_begin(map);
 	if (r->key) {
 		entry_set(map, c->block, c->id | INDEX_BUSY, c->id);
 	} else {
 		entry_remove(map, c->block, c->id | INDEX_BUSY);
 		put_record(map, c->id);
 	}
-	write_sequnlock_irqrestore(&map->lock, flags);
+	change_end(map, flags);
 }
 
 void map_drop(struct remap_set *set, struct map_entry *e)
@@ -319,11 +339,11 @@ static void write_record(struct remap_set *set, u32 id, const struct dmr_record 
 	struct dmr_record *r = map_record(map, id);
 	unsigned long flags;
 
-	write_seqlock_irqsave(&map->lock, flags);
+	flags = change_begin(map);
 	count_record(map, r, -1);
 	*r = *new;
 	count_record(map, r, 1);
-	write_sequnlock_irqrestore(&map->lock, flags);
+	change_end(map, flags);
 	store_mark(set, record_page(id));
 }
 
@@ -374,11 +394,11 @@ void map_overwritten(struct remap_map *map)
 {
 	unsigned long flags;
 
-	write_seqlock_irqsave(&map->lock, flags);
+	flags = change_begin(map);
 	/* As in map_hold(). */
 	smp_store_release(&map->seq, map->seq + 1);
 	WRITE_ONCE(map->release_seq, map->seq);
-	write_sequnlock_irqrestore(&map->lock, flags);
+	change_end(map, flags);
 }
 
 /*

@@ -261,6 +261,14 @@ static int remap_iterate_devices(struct dm_target *ti, iterate_devices_callout_f
 
 /* --- The way of a bio ---------------------------------------------------- */
 
+/* Of an active table. */
+static __always_inline struct remap_set *set_of(const struct dm_target *ti)
+{
+	const struct remap_target *rt = ti->private;
+
+	return rt->set;
+}
+
 static __always_inline int send_to_data(struct remap_set *set, struct bio *bio,
 					struct remap_bio *pb)
 {
@@ -294,18 +302,16 @@ static int finish(struct bio *bio, struct remap_bio *pb, blk_status_t status)
 
 /* The bio has been counted in slot_io[turn]. */
 static __always_inline int go_to_slot(struct remap_set *set, struct bio *bio, struct remap_bio *pb,
-				      const struct map_entry *e, unsigned int turn)
+				      unsigned int turn, struct remap_member *m,
+				      unsigned int member, u32 slot)
 {
-	struct remap_member *m = set->members[e->member];
-
 	pb->counted = true;
 	pb->turn = turn;
-	pb->member = e->member;
-	pb->slot = e->slot;
+	pb->member = member;
+	pb->slot = slot;
 	pb->iter = bio->bi_iter;
-	bio->bi_iter.bi_sector = spare_sector(set, m, e->slot) +
+	bio->bi_iter.bi_sector = spare_sector(set, m, slot) +
 				 (pb->iter.bi_sector & (set->block_sectors - 1));
-	stats_bio(set, bio, DMR_NL_PATH_REMAPPED);
 	bio_set_dev(bio, m->bdev);
 	return DM_MAPIO_REMAPPED;
 }
@@ -321,7 +327,8 @@ static int send_to_slot(struct remap_set *set, struct bio *bio, struct remap_bio
 	if (bio_op(bio) == REQ_OP_DISCARD && !bdev_max_discard_sectors(m->bdev))
 		return finish(bio, pb, BLK_STS_OK);
 	atomic_inc(&set->slot_io[turn]);
-	return go_to_slot(set, bio, pb, e, turn);
+	stats_bio(set, bio, DMR_NL_PATH_REMAPPED);
+	return go_to_slot(set, bio, pb, turn, m, e->member, e->slot);
 }
 
 /* The first block of the bio has an entry, and all of the bio is in it. */
@@ -369,9 +376,10 @@ static int map_found(struct remap_set *set, struct bio *bio, struct remap_bio *p
 	return map_entry_bio(set, bio, pb, e, turn);
 }
 
-static noinline int map_by_index(struct remap_set *set, struct bio *bio, struct remap_bio *pb,
-				 u64 first, u64 last)
+static noinline int map_by_index(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
 {
+	u64 first = bio->bi_iter.bi_sector >> set->block_shift;
+	u64 last = (bio_end_sector(bio) - 1) >> set->block_shift;
 	struct map_entry e;
 	unsigned int turn;
 	bool found;
@@ -389,14 +397,6 @@ static noinline int map_by_index(struct remap_set *set, struct bio *bio, struct 
 	return r;
 }
 
-/* Nothing matters about the entry but where its block is. */
-static bool is_plain(const struct remap_set *set, const struct map_entry *e, const struct bio *bio)
-{
-	return !e->busy && e->state == DMR_RECORD_REMAPPED && !e->invalid &&
-	       (bio_op(bio) == REQ_OP_READ || bio_op(bio) == REQ_OP_WRITE) &&
-	       set->members[e->member]->bdev;
-}
-
 /*
  * Some block that the bio touches may have an entry. Most often it is a block that was
  * moved, and all of the bio is in it; whatever else it is, map_by_index() finds out.
@@ -405,20 +405,30 @@ static noinline int map_by_entry(struct remap_set *set, struct bio *bio, struct 
 {
 	u64 first = bio->bi_iter.bi_sector >> set->block_shift;
 	u64 last = (bio_end_sector(bio) - 1) >> set->block_shift;
-	struct map_entry e;
-	unsigned int turn;
-	bool plain;
+	unsigned int op = (__force unsigned int)bio_op(bio), turn, member;
+	struct remap_member *m;
+	bool found;
+	u32 slot;
 
-	/* The lookup waits for a change that is being made, and sleeps for it in real time. */
-	rcu_read_lock();
+	/* Others than reads (0) and writes (1) are seldom. */
+	if (first != last || op > 1)
+		return map_by_index(set, bio, pb);
+	/* Cheaper than rcu_read_lock(), and nothing here sleeps. */
+	rcu_read_lock_sched();
 	/* Before the lookup, as in map_by_index(). */
 	turn = smp_load_acquire(&set->slot_turn);
-	plain = first == last && map_find_rcu(&set->map, first, &e) && is_plain(set, &e, bio);
-	if (plain)
+	found = map_try_slot(&set->map, first, &member, &slot);
+	if (likely(found)) {
+		m = set->members[member];
+		found = m->bdev;
+	}
+	if (likely(found))
 		atomic_inc(&set->slot_io[turn]);
-	rcu_read_unlock();
-	return plain ? go_to_slot(set, bio, pb, &e, turn) :
-		       map_by_index(set, bio, pb, first, last);
+	rcu_read_unlock_sched();
+	if (unlikely(!found))
+		return map_by_index(set, bio, pb);
+	stats_io(set, DMR_NL_PATH_REMAPPED, op, bio_sectors(bio));
+	return go_to_slot(set, bio, pb, turn, m, member, slot);
 }
 
 static struct remap_member *member_of(struct remap_set *set, const struct block_device *bdev)
@@ -431,8 +441,9 @@ static struct remap_member *member_of(struct remap_set *set, const struct block_
 	return NULL;
 }
 
-static noinline int map_flush(struct remap_target *rt, struct bio *bio, struct remap_bio *pb)
+static noinline int map_flush(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
 {
+	struct remap_target *rt = set->rt;
 	unsigned int n = dm_bio_get_target_bio_nr(bio);
 	struct remap_member *m = NULL;
 
@@ -445,7 +456,7 @@ static noinline int map_flush(struct remap_target *rt, struct bio *bio, struct r
 	rcu_read_lock();
 	/* Pairs with set_add_device(), and set_remove_device() waits for it. */
 	if (n <= smp_load_acquire(&rt->nr_spares))
-		m = member_of(rt->set, rt->spares[n - 1]->bdev);
+		m = member_of(set, rt->spares[n - 1]->bdev);
 	rcu_read_unlock();
 	if (!m || !READ_ONCE(m->used))
 		return finish(bio, pb, BLK_STS_OK);
@@ -497,13 +508,12 @@ static __always_inline bool bio_may_touch(const struct remap_set *set, const str
 
 static int remap_map(struct dm_target *ti, struct bio *bio)
 {
+	struct remap_set *set = set_of(ti);
 	struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
-	struct remap_target *rt = ti->private;
-	struct remap_set *set = rt->set;
 
 	pb->special = 0;
 	if (unlikely(bio->bi_opf & REQ_PREFLUSH))
-		return map_flush(rt, bio, pb);
+		return map_flush(set, bio, pb);
 	pb->start = jiffies;
 	/* A race: who reads it too early or too late measures one more or less. */
 	if (unlikely(data_race(set->timed)))
@@ -590,19 +600,21 @@ static noinline int io_failed(struct remap_set *set, struct bio *bio, struct rem
 	return repeat_bio(set, bio, pb);
 }
 
+static __always_inline void leave_slot(struct remap_set *set, struct remap_bio *pb)
+{
+	pb->counted = false;
+	if (atomic_dec_and_test(&set->slot_io[pb->turn]) &&
+	    /* That was a barrier; drain_slots() looks after it is in the queue. */
+	    waitqueue_active(&set->slot_wait))
+		wake_up(&set->slot_wait);
+}
+
 /* The end of an I/O that failed or may have to be repeated, or that is to be counted. */
 static noinline int end_special(struct remap_set *set, struct bio *bio, struct remap_bio *pb,
 				blk_status_t *error)
 {
 	enum req_op op = bio_op(bio);
 
-	if (pb->counted) {
-		pb->counted = false;
-		if (atomic_dec_and_test(&set->slot_io[pb->turn]) &&
-		    /* That was a barrier; drain_slots() looks after it is in the queue. */
-		    waitqueue_active(&set->slot_wait))
-			wake_up(&set->slot_wait);
-	}
 	if (pb->flush && !pb->done)
 		flush_ends(set, pb, error);
 	if (pb->done || pb->flush || op == REQ_OP_DISCARD ||
@@ -628,16 +640,20 @@ static noinline int end_special(struct remap_set *set, struct bio *bio, struct r
 static int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
 	struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
-	struct remap_target *rt = ti->private;
 	struct remap_set *set;
 
 	/* Nearly all I/O: a success on the data device, and no block was held meanwhile. */
 	if (likely(!*error && !pb->special) && bio_op(bio) == REQ_OP_READ)
 		return DM_ENDIO_DONE;
-	set = rt->set;
+	set = set_of(ti);
 	if (likely(!*error && !pb->special && pb->seq == READ_ONCE(set->map.seq) &&
 		   !READ_ONCE(set->bad_streak)))
 		return DM_ENDIO_DONE;
+	if (pb->counted) {
+		leave_slot(set, pb);
+		if (likely(!*error && !pb->timed) && bio_op(bio) == REQ_OP_READ)
+			return DM_ENDIO_DONE;
+	}
 	return end_special(set, bio, pb, error);
 }
 

@@ -35,6 +35,11 @@ DATA_MB=131072
 FREE=1048576
 BLOCKS=$((DATA_MB * 256))
 
+# What a set is compared with, over the same device: two devices, even of one kind, differ.
+linear_beside() { # NAME DATA
+	dmsetup create "$1-linear" --table "0 $(blockdev --getsz "$2") linear $2 0"
+}
+
 make_set() { # NAME ENTRIES [OPTION...]
 	local name=$1 entries=$2 table data spare
 	shift 2
@@ -44,6 +49,7 @@ make_set() { # NAME ENTRIES [OPTION...]
 	table=$($tools/make-image --fresh --adopt --seed $next_null --name "$name" --entries "$entries" \
 		--list "$work/$name" "$@" "$data" "$spare")
 	dmsetup create "$name" --table "$table"
+	linear_beside "$name" "$data"
 }
 
 # I/Os that went a way, by the set's own count.
