@@ -24,6 +24,7 @@ static struct remap_front *own_front(const struct remap_map *map)
  * only need to know of it, so that its writer may be preempted.
  */
 static unsigned long change_begin(struct remap_map *map)
+	__acquires(&map->lock)
 {
 	unsigned long flags;
 
@@ -33,6 +34,7 @@ static unsigned long change_begin(struct remap_map *map)
 }
 
 static void change_end(struct remap_map *map, unsigned long flags)
+	__releases(&map->lock)
 {
 	raw_write_seqcount_end(&map->changing);
 	write_sequnlock_irqrestore(&map->lock, flags);
