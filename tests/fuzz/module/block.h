@@ -85,6 +85,7 @@ typedef struct { int n; } atomic_t;
 typedef struct { s64 n; } atomic64_t;
 typedef struct { int unused; } spinlock_t;
 typedef struct { int unused; } seqlock_t;
+typedef struct { int unused; } seqcount_t;
 typedef struct { int unused; } wait_queue_head_t;
 struct list_head { struct list_head *next, *prev; };
 struct mutex { int unused; };
@@ -110,6 +111,13 @@ struct workqueue_struct;
 #define read_seqretry(l, seq)		((void)(l), (void)(seq), false)
 #define write_seqlock_irqsave(l, f)	((void)(l), (void)((f) = 0))
 #define write_sequnlock_irqrestore(l, f) ((void)(l), (void)(f))
+#define seqcount_init(s)		((void)(s))
+#define raw_seqcount_begin(s)		((void)(s), 0U)
+#define read_seqcount_retry(s, seq)	((void)(s), (void)(seq), false)
+#define raw_write_seqcount_begin(s)	((void)(s))
+#define raw_write_seqcount_end(s)	((void)(s))
+#define __acquires(lock)
+#define __releases(lock)
 #define rcu_read_lock()			((void)0)
 #define rcu_read_unlock()		((void)0)
 #define rcu_read_lock_sched()		((void)0)
