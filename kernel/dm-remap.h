@@ -511,9 +511,7 @@ struct remap_policy {
 	bool retry_unreadable;
 	bool pass_ioerr;
 	u32 tries;			/* of one I/O */
-	u32 slow_jiffies;		/* U32_MAX: nothing is slow */
-	u32 slow_us;			/* the same */
-	u32 sample;			/* measure one of so many I/Os; 0: none */
+	u32 slow_us;			/* U32_MAX: nothing is slow */
 	u32 breaker_streak;
 	u32 breaker_jiffies;
 	u32 relocate_rate;		/* blocks a second; 0: without limit */
@@ -700,7 +698,9 @@ struct remap_set {
 	unsigned int block_shift;	/* sectors to blocks */
 	unsigned int slot_turn;		/* see slot_io */
 	unsigned int bad_streak;	/* blocks found bad since a write succeeded */
-	bool timed;			/* the policy asks how long I/O takes */
+	u32 slow_jiffies;		/* by the policy; U32_MAX: nothing is slow */
+	u32 sample;			/* by the policy: measure one of so many; 0: none */
+	bool timed;			/* one of the two is asked for */
 	struct remap_map map ____cacheline_aligned;
 
 	struct dm_target *ti;
@@ -767,6 +767,13 @@ static inline unsigned int block_length(const struct remap_set *set, u64 block)
 	return min_t(u64, set->block_sectors, left);
 }
 
+/* How long does it take? */
+enum remap_timing {
+	NOT_TIMED,
+	TIMED,			/* longer than the policy allows? */
+	SAMPLED,		/* the same, and it goes into the histogram */
+};
+
 /* Per-bio data. */
 struct remap_bio {
 	struct bvec_iter iter;	/* of the bio as it was mapped, sectors of the target */
@@ -777,10 +784,10 @@ struct remap_bio {
 	union {
 		u64 special;
 		struct {
+			u8 timing;	/* the first: see ONLY_TIMED */
 			u8 member;	/* 0: sent to the data device */
 			u8 turn;
 			bool counted;	/* in slot_io[turn] */
-			bool timed;	/* how long it takes is asked for */
 			bool flush;
 			bool done;	/* nothing is left to look at in end_io */
 			bool staged;	/* worker: it made changes that the commit decides on */
@@ -788,10 +795,14 @@ struct remap_bio {
 		};
 	};
 	union {
-		u64 start_ns;	/* 0: not measured; if timed */
+		u64 start_ns;	/* if it is sampled */
 		u64 acked;	/* a flush: what it covers on the spare */
 	};
 };
+
+/* What is special about an I/O of the data device of which nothing else is. */
+#define ONLY_TIMED	((__force u64)cpu_to_le64(TIMED))
+static_assert(offsetof(struct remap_bio, timing) == offsetof(struct remap_bio, special));
 
 static inline bool status_is_evidence(const struct remap_set *set, blk_status_t status)
 {

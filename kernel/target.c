@@ -488,14 +488,20 @@ static noinline void flush_ends(struct remap_set *set, struct remap_bio *pb, blk
 }
 
 /* The policy wants to hear of I/O that is slow, or of how long every so many take. */
-static noinline void start_timing(struct remap_set *set, struct remap_bio *pb)
+static __always_inline void start_timing(struct remap_set *set, struct remap_bio *pb)
 {
-	u32 sample = READ_ONCE(set->policy.sample);
+	u32 sample = READ_ONCE(set->sample);
 
-	pb->timed = true;
-	pb->start_ns = 0;
-	if (sample && this_cpu_inc_return(set->stats->tick) % sample == 0)
+	pb->timing = TIMED;
+	if (sample && unlikely(this_cpu_inc_return(set->stats->tick) % sample == 0)) {
+		pb->timing = SAMPLED;
 		pb->start_ns = ktime_get_ns();
+	}
+}
+
+static __always_inline bool is_slow(const struct remap_set *set, const struct remap_bio *pb)
+{
+	return (u32)jiffies - pb->start > READ_ONCE(set->slow_jiffies);
 }
 
 static __always_inline bool bio_may_touch(const struct remap_set *set, const struct bio *bio)
@@ -560,19 +566,16 @@ static noinline void measure(struct remap_set *set, const struct remap_bio *pb, 
 			     blk_status_t status)
 {
 	struct remap_member *m = set->members[pb->member];
-	u32 took = (u32)jiffies - pb->start;
+	u32 took_us = jiffies_to_usecs((u32)jiffies - pb->start);
 	bool write = op_is_write(opf);
 
-	if (pb->timed && pb->start_ns)
+	if (pb->timing == SAMPLED)
 		stats_latency(m, write, ktime_get_ns() - pb->start_ns);
-	if (likely(!status && (!pb->timed || took <= set->policy.slow_jiffies)))
-		return;
-	if (pb->timed && took > set->policy.slow_jiffies)
+	if (pb->timing && is_slow(set, pb))
 		event_io(set, DMR_NL_EVENT_SLOW, pb->member, write, BLK_STS_OK,
-			 pb->iter.bi_sector, pb->iter.bi_size >> SECTOR_SHIFT,
-			 jiffies_to_usecs(took));
+			 pb->iter.bi_sector, pb->iter.bi_size >> SECTOR_SHIFT, took_us);
 	if (status)
-		stats_failed(set, m, pb, opf, status, jiffies_to_usecs(took));
+		stats_failed(set, m, pb, opf, status, took_us);
 }
 
 /* The worker repeats it from the start. */
@@ -609,6 +612,14 @@ static __always_inline void leave_slot(struct remap_set *set, struct remap_bio *
 		wake_up(&set->slot_wait);
 }
 
+/* A success on the data device: a read, or no block was held since it was sent. */
+static __always_inline bool needs_no_look(const struct remap_set *set, struct bio *bio,
+					  const struct remap_bio *pb)
+{
+	return bio_op(bio) == REQ_OP_READ ||
+	       (pb->seq == READ_ONCE(set->map.seq) && !READ_ONCE(set->bad_streak));
+}
+
 /* The end of an I/O that failed or may have to be repeated, or that is to be counted. */
 static noinline int end_special(struct remap_set *set, struct bio *bio, struct remap_bio *pb,
 				blk_status_t *error)
@@ -621,7 +632,7 @@ static noinline int end_special(struct remap_set *set, struct bio *bio, struct r
 	    (op == REQ_OP_SECURE_ERASE && *error))
 		return DM_ENDIO_DONE;
 
-	if (unlikely(*error || pb->timed))
+	if (unlikely(*error || pb->timing))
 		measure(set, pb, bio->bi_opf, *error);
 	if (unlikely(*error))
 		return io_failed(set, bio, pb, *error);
@@ -642,18 +653,21 @@ static int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *err
 	struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
 	struct remap_set *set;
 
-	/* Nearly all I/O: a success on the data device, and no block was held meanwhile. */
+	/* Nearly all I/O. */
 	if (likely(!*error && !pb->special) && bio_op(bio) == REQ_OP_READ)
 		return DM_ENDIO_DONE;
 	set = set_of(ti);
-	if (likely(!*error && !pb->special && pb->seq == READ_ONCE(set->map.seq) &&
-		   !READ_ONCE(set->bad_streak)))
+	if (likely(!*error && !pb->special && needs_no_look(set, bio, pb)))
 		return DM_ENDIO_DONE;
 	if (pb->counted) {
 		leave_slot(set, pb);
-		if (likely(!*error && !pb->timed) && bio_op(bio) == REQ_OP_READ)
+		if (likely(!*error && !pb->timing) && bio_op(bio) == REQ_OP_READ)
 			return DM_ENDIO_DONE;
 	}
+	/* Loaded anew: for one use more, the tests above would cost a register. */
+	if (!*error && READ_ONCE(pb->special) == ONLY_TIMED && !is_slow(set, pb) &&
+	    needs_no_look(set, bio, pb))
+		return DM_ENDIO_DONE;
 	return end_special(set, bio, pb, error);
 }
 

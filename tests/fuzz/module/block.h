@@ -8,6 +8,7 @@
 #define FUZZ_BLOCK_H
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "../../bench/native/kernel.h"
@@ -40,6 +41,7 @@ typedef unsigned int gfp_t;
 #define ____cacheline_aligned
 #define __percpu
 #define __force
+#define static_assert(x)	_Static_assert(x, #x)
 #define __init
 
 static inline bool test_bit(u64 n, const unsigned long *map)
