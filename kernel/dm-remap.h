@@ -88,7 +88,8 @@ struct remap_map {
 	struct map_change changes[MAP_MAX_CHANGES];
 };
 
-int map_init(struct remap_map *map, u32 nr_pages);
+/* @node: whose memory, or NUMA_NO_NODE. May sleep. 0 or -ENOMEM; map_destroy() in any case. */
+int map_init(struct remap_map *map, u32 nr_pages, int node);
 void map_destroy(struct remap_map *map);
 
 /*
@@ -714,6 +715,7 @@ struct remap_set {
 	u64 data_sectors;
 	bool degraded_ok;
 	bool stopping;			/* requests end: a suspend waits for them */
+	int node;			/* of memory near the data device, for what I/O reads */
 
 	struct remap_store store;
 	struct remap_reserve reserve;

@@ -12,14 +12,14 @@
 #define ENTRIES_A_WORD	4		/* of the filter: 16 bits an entry */
 #define MAX_ASKED	8		/* blocks of one bio that the filter is asked for */
 
-struct remap_front *front_alloc(u64 nr)
+struct remap_front *front_alloc(u64 nr, int node)
 {
 	u64 limit = nr + nr / 4 + FRONT_MIN;
 	u64 words = limit / ENTRIES_A_WORD, cells = limit + limit / 2;
 	struct remap_front *f;
 
-	f = kvzalloc(struct_size(f, words, words) + cells * sizeof(*f->cells),
-		     GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN);
+	f = kvzalloc_node(struct_size(f, words, words) + cells * sizeof(*f->cells),
+			  GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN, node);
 	if (!f)
 		return NULL;
 	f->limit = limit;
@@ -42,7 +42,7 @@ static void put_entry(void *arg, u64 key, u32 value)
 
 struct remap_front *front_build(const struct remap_index *ix)
 {
-	struct remap_front *f = front_alloc(ix->nr);
+	struct remap_front *f = front_alloc(ix->nr, ix->node);
 
 	if (f)
 		index_walk(ix, put_entry, f);

@@ -41,12 +41,12 @@ struct index_root {
 #define ROOT_MIN	64
 #define ROOT_MAX	((DMR_MAX_PAGES * (u64)DMR_PAGE_RECORDS) / (LEAF_ENTRIES / 4))
 
-static struct index_root *root_alloc(u32 size)
+static struct index_root *root_alloc(u32 size, int node)
 {
 	struct index_root *root;
 
-	root = kvzalloc(sizeof(*root) + size * (sizeof(u64) + sizeof(void *)),
-			GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN);
+	root = kvzalloc_node(sizeof(*root) + size * (sizeof(u64) + sizeof(void *)),
+			     GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN, node);
 	if (root) {
 		root->size = size;
 		root->leaves = (struct index_leaf **)(root->keys + size);
@@ -60,15 +60,16 @@ static struct index_root *own_root(const struct remap_index *ix)
 	return rcu_dereference_protected(ix->root, true);
 }
 
-int index_init(struct remap_index *ix)
+int index_init(struct remap_index *ix, int node)
 {
-	struct index_root *root = root_alloc(ROOT_MIN);
+	struct index_root *root = root_alloc(ROOT_MIN, node);
 
 	BUILD_BUG_ON(sizeof(struct index_leaf) > PAGE_SIZE);
 	if (!root)
 		return -ENOMEM;
 	RCU_INIT_POINTER(ix->root, root);
 	ix->nr = 0;
+	ix->node = node;
 	return 0;
 }
 
@@ -186,7 +187,7 @@ int index_prepare(struct remap_index *ix, struct remap_reserve *rsv)
 	if (root->nr + INSERT_LEAVES > root->size) {
 		if (root->size >= ROOT_MAX)
 			return -ENOSPC;
-		bigger = root_alloc(root->size * 2);
+		bigger = root_alloc(root->size * 2, ix->node);
 		if (!bigger)
 			return -ENOMEM;
 		bigger->nr = root->nr;
@@ -324,7 +325,7 @@ int index_build(struct remap_index *ix, const struct index_pair *pairs, u64 nr)
 	for (i = 0; i < nr; i++) {
 		if (!leaf || leaf->nr == LEAF_FILL || pairs[i].key - leaf->base > U32_MAX) {
 			if (root->nr == root->size) {
-				bigger = root_alloc(root->size * 2);
+				bigger = root_alloc(root->size * 2, ix->node);
 				if (!bigger)
 					return -ENOMEM;
 				bigger->nr = root->nr;
@@ -334,7 +335,7 @@ int index_build(struct remap_index *ix, const struct index_pair *pairs, u64 nr)
 				root = bigger;
 				RCU_INIT_POINTER(ix->root, root);
 			}
-			leaf = kzalloc(PAGE_SIZE, GFP_NOIO);
+			leaf = kzalloc_node(PAGE_SIZE, GFP_NOIO, ix->node);
 			if (!leaf)
 				return -ENOMEM;
 			leaf->base = pairs[i].key;

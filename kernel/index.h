@@ -24,6 +24,7 @@ struct index_root;
 #define RESERVE_BLOCKS	8
 
 struct remap_reserve {
+	int node;			/* whose memory, or NUMA_NO_NODE */
 	unsigned int nr;
 	void *blocks[RESERVE_BLOCKS];
 };
@@ -46,10 +47,11 @@ void reserve_destroy(struct remap_reserve *rsv);
  */
 struct remap_index {
 	struct index_root __rcu *root;
-	u64 nr;				/* entries */
+	u32 nr;				/* entries */
+	int node;			/* whose memory, or NUMA_NO_NODE */
 };
 
-int index_init(struct remap_index *ix);
+int index_init(struct remap_index *ix, int node);
 void index_destroy(struct remap_index *ix);
 /* First entry with a key not below @key; false if there is none. */
 bool index_next(const struct remap_index *ix, u64 key, u64 *found, u32 *value);
@@ -99,7 +101,7 @@ struct remap_front {
 };
 
 /* For @nr entries and some more. May sleep. NULL if there is no memory. */
-struct remap_front *front_alloc(u64 nr);
+struct remap_front *front_alloc(u64 nr, int node);
 void front_free(struct remap_front *f);
 /* One that holds all of the index, with room. May sleep. NULL if there is no memory. */
 struct remap_front *front_build(const struct remap_index *ix);

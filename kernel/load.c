@@ -206,7 +206,7 @@ static int take_frame(struct load *l, struct found *f, u32 frame,
 
 	image = &l->set->map.pages[page];
 	if (!*image)
-		*image = kmalloc(PAGE_SIZE, GFP_NOIO);
+		*image = kmalloc_node(PAGE_SIZE, GFP_NOIO, l->set->node);
 	if (!*image)
 		return -ENOMEM;
 	memcpy(*image, h, DMR_FRAME_SIZE);
@@ -324,9 +324,9 @@ static int assemble(struct load *l)
 
 /* --- Members ------------------------------------------------------------- */
 
-struct remap_member *member_new(unsigned int index)
+struct remap_member *member_new(unsigned int index, int node)
 {
-	struct remap_member *m = kzalloc(sizeof(*m), GFP_NOIO);
+	struct remap_member *m = kzalloc_node(sizeof(*m), GFP_NOIO, node);
 
 	if (!m)
 		return NULL;
@@ -351,7 +351,7 @@ void member_publish(struct remap_set *set, struct remap_member *m)
 
 struct remap_member *member_alloc(struct remap_set *set, unsigned int index)
 {
-	struct remap_member *m = member_new(index);
+	struct remap_member *m = member_new(index, set->node);
 
 	if (m)
 		member_publish(set, m);
@@ -719,7 +719,7 @@ int set_load(struct remap_set *set, struct remap_target *rt)
 	if (!r)
 		r = check_anchors(l, rt);
 	if (!r)
-		r = map_init(&set->map, l->nr_pages);
+		r = map_init(&set->map, l->nr_pages, set->node);
 	if (!r)
 		r = store_init(set, l->nr_pages);
 	if (!r)

@@ -33,8 +33,11 @@ enum dmr_fault read_anchor(struct found *f, struct dmr_anchor *anchor);
 /* Where a frame of a device lies on it. */
 sector_t frame_sector(const struct found *f, u32 frame);
 
-/* A member that nobody knows yet; NULL: no memory. member_free() takes it back. */
-struct remap_member *member_new(unsigned int index);
+/*
+ * A member that nobody knows yet, in the memory of @node (or NUMA_NO_NODE); NULL: no memory.
+ * member_free() takes it back.
+ */
+struct remap_member *member_new(unsigned int index, int node);
 /* From now on it is one of the set's, until the set is freed. */
 void member_publish(struct remap_set *set, struct remap_member *m);
 /* Sectors that its medium loses together. */

@@ -40,19 +40,19 @@ static void change_end(struct remap_map *map, unsigned long flags)
 	write_sequnlock_irqrestore(&map->lock, flags);
 }
 
-int map_init(struct remap_map *map, u32 nr_pages)
+int map_init(struct remap_map *map, u32 nr_pages, int node)
 {
 	seqcount_init(&map->changing);
 	seqlock_init(&map->lock);
 	map->nr_pages = nr_pages;
 	map->nr_records = (nr_pages - 1) * DMR_PAGE_RECORDS;
 	map->free_records = map->nr_records;
-	map->pages = kvcalloc(nr_pages, sizeof(*map->pages), GFP_NOIO);
+	map->pages = kvzalloc_node(array_size(nr_pages, sizeof(*map->pages)), GFP_NOIO, node);
 	map->taken = kvcalloc(BITS_TO_LONGS(map->nr_records), sizeof(long), GFP_NOIO);
-	RCU_INIT_POINTER(map->front, front_alloc(0));
+	RCU_INIT_POINTER(map->front, front_alloc(0, node));
 	if (!map->pages || !map->taken || !own_front(map))
 		return -ENOMEM;
-	return index_init(&map->index);
+	return index_init(&map->index, node);
 }
 
 void map_destroy(struct remap_map *map)

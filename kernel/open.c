@@ -252,7 +252,7 @@ static unsigned int free_index(struct remap_set *set)
 static struct remap_member *joining_member(struct remap_set *set, struct block_device *bdev,
 					   const struct dmr_anchor *a)
 {
-	struct remap_member *m = member_new(0);
+	struct remap_member *m = member_new(0, set->node);
 
 	if (!m)
 		return NULL;

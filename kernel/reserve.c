@@ -13,7 +13,7 @@
 int reserve_fill(struct remap_reserve *rsv, unsigned int min)
 {
 	while (rsv->nr < RESERVE_BLOCKS) {
-		void *block = kzalloc(PAGE_SIZE, RESERVE_GFP);
+		void *block = kzalloc_node(PAGE_SIZE, RESERVE_GFP, rsv->node);
 
 		if (!block)
 			break;

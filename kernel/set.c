@@ -240,13 +240,16 @@ static void sharpen(struct work_struct *work)
 
 static struct remap_set *set_alloc(struct dm_target *ti, struct remap_target *rt)
 {
-	struct remap_set *set = kvzalloc(sizeof(*set), GFP_NOIO);
+	int node = bdev_get_queue(rt->data->bdev)->node;
+	struct remap_set *set = kvzalloc_node(sizeof(*set), GFP_NOIO, node);
 	size_t size = max(DMR_MAX_BLOCK_SECTORS << SECTOR_SHIFT, DMR_FRAME_SIZE);
 
 	if (!set)
 		return NULL;
 	set->ti = ti;
 	set->rt = rt;
+	set->node = node;
+	set->reserve.node = node;
 	set->data = rt->data->bdev;
 	set->data_offset = rt->data_offset;
 	set->name = dm_table_device_name(ti->table);

@@ -51,6 +51,8 @@ struct rcu_head {
 #define __GFP_NOWARN	0
 #define kzalloc(size, gfp)	calloc(1, size)
 #define kvzalloc(size, gfp)	calloc(1, size)
+#define kzalloc_node(size, gfp, node)	((void)(node), calloc(1, size))
+#define kvzalloc_node(size, gfp, node)	((void)(node), calloc(1, size))
 #define kfree(p)		free((void *)(p))
 #define kvfree(p)		free((void *)(p))
 #define cond_resched()		do { } while (0)

@@ -132,6 +132,8 @@ struct workqueue_struct;
 /* --- Memory ---------------------------------------------------------------- */
 
 #define kmalloc(size, gfp)		malloc(size)
+#define kmalloc_node(size, gfp, node)	((void)(node), malloc(size))
+#define array_size(n, size)		((size_t)(n) * (size))
 #define kmalloc_array(n, size, gfp)	calloc(n, size)
 #define kvmalloc_array(n, size, gfp)	calloc(n, size)
 #define kvcalloc(n, size, gfp)		calloc(n, size)
