@@ -40,6 +40,12 @@ linear_beside() { # NAME DATA
 	dmsetup create "$1-linear" --table "0 $(blockdev --getsz "$2") linear $2 0"
 }
 
+# What hits are compared with: the same device, where the slots of a million entries are.
+linear_over_slots() { # NAME SPARE
+	dmsetup create "$1" --table \
+		"0 $((900000 * 8)) linear $2 $(($(blockdev --getsz "$2") - 950000 * 8))"
+}
+
 make_set() { # NAME ENTRIES [OPTION...]
 	local name=$1 entries=$2 table data spare
 	shift 2

@@ -16,11 +16,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include <linux/aio_abi.h>
+
+#include "marks.h"
 
 #define BLOCK		4096
 #define MAX_DEVICES	16
@@ -40,10 +43,11 @@ static const char usage[] =
 	"  --sequential       one after the other instead of at random\n"
 	"  --seconds S        with --jobs and --depth: time, not a number of I/Os; prints I/Os a\n"
 	"                     second, and all rounds\n"
-	"  --jobs N --depth N\n";
+	"  --jobs N --depth N\n"
+	"  --mark PHASE       tell profile.c what of it to count: all rounds but the first\n";
 
 static bool writing, sequential;
-static unsigned int size = BLOCK, count = 2000, rounds = 6, jobs = 1, depth = 1;
+static unsigned int size = BLOCK, count = 2000, rounds = 6, jobs = 1, depth = 1, phase;
 static uint64_t first, blocks;
 static double seconds;
 static uint64_t *list, nr_list;
@@ -131,6 +135,23 @@ static void make_offsets(void)
 		}
 		offsets[i] = block * BLOCK;
 	}
+}
+
+/* Of x86: "ret" and nothing else. */
+static void map_marks(void)
+{
+	void *at = mmap((void *)(uintptr_t)MARKS, MARK_PHASES * MARK_SIZE,
+			PROT_READ | PROT_WRITE | PROT_EXEC,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (at == MAP_FAILED)
+		die("--mark");
+	memset(at, 0xc3, MARK_PHASES * MARK_SIZE);
+}
+
+static void mark(unsigned int n)
+{
+	((void (*)(void))(uintptr_t)(MARKS + n * MARK_SIZE))();
 }
 
 static uint64_t one_round(int fd, char *buf)
@@ -252,7 +273,8 @@ static void parse(int argc, char **argv)
 		{ "rounds", 1, NULL, 'r' }, { "blocks", 1, NULL, 'b' },
 		{ "avoid", 1, NULL, 'a' }, { "hit", 1, NULL, 'h' },
 		{ "sequential", 0, NULL, 'q' }, { "seconds", 1, NULL, 't' },
-		{ "jobs", 1, NULL, 'j' }, { "depth", 1, NULL, 'd' }, { }
+		{ "jobs", 1, NULL, 'j' }, { "depth", 1, NULL, 'd' },
+		{ "mark", 1, NULL, 'm' }, { }
 	};
 	int c;
 
@@ -272,13 +294,15 @@ static void parse(int argc, char **argv)
 		case 't': seconds = strtod(optarg, NULL); break;
 		case 'j': jobs = strtoul(optarg, NULL, 0); break;
 		case 'd': depth = strtoul(optarg, NULL, 0); break;
+		case 'm': phase = strtoul(optarg, NULL, 0); break;
 		default:
 			fputs(usage, stderr);
 			exit(2);
 		}
 	}
 	if (optind == argc || argc - optind > MAX_DEVICES || !size || size % 512 || !count ||
-	    rounds < 2 || !blocks || !jobs || jobs > MAX_JOBS || !depth || depth > MAX_DEPTH) {
+	    rounds < 2 || !blocks || !jobs || jobs > MAX_JOBS || !depth || depth > MAX_DEPTH ||
+	    phase >= MARK_PHASES) {
 		fputs(usage, stderr);
 		exit(2);
 	}
@@ -300,10 +324,17 @@ int main(int argc, char **argv)
 		if (fds[nr] < 0)
 			die(argv[optind]);
 	}
-	for (unsigned int round = 0; round < rounds; round++)
+	if (phase)
+		map_marks();
+	for (unsigned int round = 0; round < rounds; round++) {
+		if (phase && round == 1)
+			mark(phase);
 		for (int i = 0; i < nr; i++)
 			values[i][round] = seconds ? timed_round(fds[i]) :
 					   (double)one_round(fds[i], buf) / count;
+	}
+	if (phase)
+		mark(0);
 	for (int i = 0; i < nr; i++) {
 		/* All of them, so that ratios can be taken round by round. */
 		for (unsigned int round = 1; seconds && round < rounds; round++)

@@ -18,9 +18,15 @@ $(addprefix $(TOOLS)/,$(TOOL_NAMES)): $(TOOLS)/%: tests/tools/%.c tests/tools/co
 
 # What bench runs in the guest.
 test-tools: $(TOOLS)/io-cost
-$(TOOLS)/io-cost: tests/bench/io-cost.c tests/tools/tools.mk
+$(TOOLS)/io-cost: tests/bench/io-cost.c tests/bench/marks.h tests/tools/tools.mk
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(TOOL_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< -lpthread
+
+# A plugin for QEMU, whose functions it uses.
+test-tools: $(TOOLS)/profile.so
+$(TOOLS)/profile.so: tests/bench/profile.c tests/bench/marks.h tests/tools/tools.mk
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(TOOL_CFLAGS) -fPIC -shared -fvisibility=hidden $(CFLAGS) $(LDFLAGS) -o $@ $<
 
 # The module's lookup in user space, for this machine.
 LOOKUP_SOURCES := tests/bench/native/lookup.c kernel/index.c kernel/front.c
