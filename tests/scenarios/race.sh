@@ -50,7 +50,7 @@ test_blocks_go_bad_meanwhile() {
 	check "R6: while sectors go bad all writes succeed and no read lies" race 6 --errors
 	touch "$TMP/stop"
 	wait
-	check_that "R5: blocks were relocated" "$(status set relocated)" "> 10"
+	check_that "R5: blocks were relocated" "$(status set relocated)" "> 0"
 	check_is "R8: no relocation failed" "$(status set relocate_failed)" "0"
 }
 
