@@ -10,9 +10,10 @@ work=/tmp/bench
 nullb=/sys/kernel/config/nullb
 export DM_DISABLE_UDEV=1 LD_LIBRARY_PATH=/src/build/lib
 mkdir -p $work
-modprobe -a dm-mod libcrc32c
+# shellcheck source=../vm/guest/module.sh
+. /src/tests/vm/guest/module.sh
 modprobe null_blk nr_devices=0
-insmod "/src/build/kernel/$kernel/dm-remap.ko"
+module_load
 
 die() { echo "bench: $*" >&2; exit 1; }
 

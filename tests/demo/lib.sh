@@ -35,6 +35,7 @@ ok() { ((status == 0)); }
 fails() { ((status != 0)); }
 
 load_module() {
-	modprobe -a dm-mod libcrc32c
-	insmod "/src/build/kernel/$(uname -r)/dm-remap.ko"
+	# shellcheck source=../vm/guest/module.sh
+	. /src/tests/vm/guest/module.sh
+	module_load
 }

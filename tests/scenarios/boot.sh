@@ -157,19 +157,18 @@ vm() { # TIMEOUT STEP WITHOUT OPTION...
 		[[ ${disk%=*} == "$without" ]] ||
 			disks+=(--disk "$WORK/${disk%=*}.img,name=${disk%=*},size=${disk#*=}")
 	done
-	tests/vm/run --systemd --timeout "$limit" --dir "$WORK/vm" "${disks[@]}" "$@" -- \
+	tests/vm/run --systemd --timeout $((limit * ${PATIENCE:-3})) --dir "$WORK/vm" "${disks[@]}" "$@" -- \
 		bash /src/tests/scenarios/boot.sh --guest "$step"
 }
 
 # A root to which it is installed, and enabled.
 prepare() {
-	local root=$WORK/root kver
-	kver=$(tests/vm/kernel-version)
+	local root=$WORK/root
 	rm -rf "$WORK" && mkdir -p "$WORK/vm" "$root"
 	make --silent install DESTDIR="$root" >/dev/null || return
 	mkdir -p "$root"/etc/{modprobe.d,systemd/system/sysinit.target.wants} \
 		"$root/etc/systemd/system/dm-remap-degraded@.timer.d"
-	echo "install dm-remap /sbin/modprobe -a dm-mod libcrc32c && /sbin/insmod /src/build/kernel/$kver/dm-remap.ko" \
+	echo "install dm-remap DM_REMAP_KO=${DM_REMAP_KO:-} /bin/bash -c '. /src/tests/vm/guest/module.sh && module_load'" \
 		>"$root/etc/modprobe.d/dm-remap.conf"
 	ln -s /usr/lib/systemd/system/dmremapd.service \
 		"$root/etc/systemd/system/sysinit.target.wants/"
@@ -204,7 +203,7 @@ state_on_disk() { # SET DISK...
 
 # A boot that ends with a reboot of its own.
 reboots() { # STEP [WITHOUT]
-	vm 300 "$1" "${2:-}" --expect-reset && test -e "$WORK/vm/done-$1"
+	vm 100 "$1" "${2:-}" --expect-reset && test -e "$WORK/vm/done-$1"
 }
 
 test_reboot() {
@@ -219,7 +218,7 @@ test_reboot() {
 		"$(tr '\n' ' ' <"$WORK/vm/witness")" "/srv/new is not a mountpoint 1 "
 	reboots missing spare
 	check "it came up without a spare, and was rebooted" test $? = 0
-	vm 200 degraded spare
+	vm 70 degraded spare
 	check "it came up degraded" test $? = 0
 	[[ $FAILED ]] || rm -rf "$WORK"
 	[[ -z $FAILED ]]

@@ -1,23 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # R10: random and mutated netlink messages, by tests/tools/fuzz-netlink. By itself
-# with FUZZ_SECONDS=600 for longer than 20 seconds, FUZZ_SEED=N for a run again, and
-# FUZZ_KERNEL=DIR for a kernel packed by tests/vm/make-kernel.
+# with FUZZ_SECONDS=600 for longer than 20 seconds, and FUZZ_SEED=N for a run again.
 # Host
 # Timeout: 180
 # shellcheck disable=SC2034,SC2154 # variables of lib.sh
 
 test_nl_fuzz() {
 	local seconds=${FUZZ_SECONDS:-20} seed=${FUZZ_SEED:-$((RANDOM * 32768 + RANDOM))}
-	local here output status patience=1 options=()
+	local here output status patience=${PATIENCE:-1}
 	here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-	# One with sanitizers is slow.
-	[[ -z ${FUZZ_KERNEL:-} ]] || {
-		options=(--kernel "$FUZZ_KERNEL" --append kmemleak=off --smp 1)
-		patience=6
-	}
 	make --silent -C "$here/../.." test-tools || return
-	output=$("$here/../vm/run" --timeout $(((seconds + 120) * patience)) "${options[@]}" -- \
+	output=$("$here/../vm/run" --timeout $(((seconds + 120) * patience)) -- \
 		env FUZZ_SEED="$seed" FUZZ_SECONDS="$seconds" bash /src/tests/scenarios/guest \
 		"netlink-fuzz.sh:fuzz_in_guest:$(((seconds + 90) * patience))" 2>&1)
 	status=$?

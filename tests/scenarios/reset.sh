@@ -16,8 +16,10 @@ guest() { # ROUND kill|sysrq LOGS
 	local round=$1 how=$2 logs=$3 file status=0
 	export PATH=/src/build/bin:$PATH DM_DISABLE_UDEV=1
 	set -e
-	modprobe -a dm-mod libcrc32c ext4
-	insmod "/src/build/kernel/$(uname -r)/dm-remap.ko"
+	# shellcheck source=../vm/guest/module.sh
+	. /src/tests/vm/guest/module.sh
+	modprobe ext4
+	module_load
 	if ((round == 0)); then
 		dmremapctl create set --data /dev/vm/data --spare /dev/vm/spare >/dev/null
 	else
@@ -109,7 +111,7 @@ run_round() { # ROUND HOW
 	[[ $how != sysrq ]] || expect=(--expect-reset)
 	local out=$work/out-$round
 	rm -f "$work/pid"
-	"$here/../vm/run" --smp 1 --timeout 120 --pid-file "$work/pid" \
+	"$here/../vm/run" --smp 1 --timeout $((40 * ${PATIENCE:-3})) --pid-file "$work/pid" \
 		--dir "$work/run" "${expect[@]}" \
 		--disk "$work/data.img,size=48M,blkdebug=$work/data.conf" \
 		--disk "$work/spare.img,size=24M,blkdebug=$work/spare.conf" \
