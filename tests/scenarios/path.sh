@@ -64,6 +64,8 @@ test_nowait() {
 }
 
 test_polled() {
+	trace
+	[[ -e $TRACING/kprobe_events ]] || skip "the kernel has no kprobe events to count polls by"
 	null_disk data 32 poll_queues=1 || skip "null_blk has no polled queues"
 	null_disk spare 16 poll_queues=1
 	make_set set "$data" "$spare"
@@ -74,7 +76,6 @@ test_polled() {
 		"$(queue /dev/mapper/linear io_poll)"
 	write_sectors $dev 0 8192 1 --size 1024
 	message set relocate 0 100 >/dev/null
-	trace
 	echo 'r:polled null_blk:null_poll found=$retval:s32' >$TRACING/kprobe_events
 	polled() { # FIO-OPTION...
 		trace kprobes/polled
