@@ -18,13 +18,15 @@ module_load
 die() { echo "bench: $*" >&2; exit 1; }
 
 next_null=0
-null_disk() { # VARIABLE MEGABYTES BACKED [MEBIBYTES-A-SECOND]
-	local dir=$nullb/nullb$next_null
+null_disk() { # VARIABLE MEGABYTES BACKED [ATTRIBUTE=VALUE...]
+	local dir=$nullb/nullb$next_null word
 	mkdir "$dir"
 	echo "$2" >"$dir/size"
 	echo "$3" >"$dir/memory_backed"
 	echo 512 >"$dir/blocksize"
-	echo "${4:-0}" >"$dir/mbps"
+	for word in "${@:4}"; do
+		echo "${word#*=}" >"$dir/${word%%=*}"
+	done
 	echo "$next_null" >"$dir/index"
 	echo 1 >"$dir/power"
 	printf -v "$1" %s "/dev/nullb$next_null"
