@@ -6,7 +6,7 @@
 TOOLS := $(BUILD)/tests/tools
 TOOL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wno-sign-compare \
 	-Iinclude
-TOOL_NAMES := make-image metadata-damage ack-writer fuzz-netlink read-storm shrink-sockets \
+TOOL_NAMES := make-image ack-writer fuzz-netlink read-storm shrink-sockets \
 	fail-nth fuzz-table
 
 .PHONY: test-tools
@@ -15,6 +15,13 @@ $(addprefix $(TOOLS)/,$(TOOL_NAMES)): $(TOOLS)/%: tests/tools/%.c tests/tools/co
 		tests/tools/common.h $(wildcard include/*.h) tests/tools/tools.mk
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(TOOL_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< tests/tools/common.c -lpthread
+
+DAMAGE_SOURCES := $(wildcard tests/tools/damage/*.c) tests/tools/common.c
+test-tools: $(TOOLS)/metadata-damage
+$(TOOLS)/metadata-damage: $(DAMAGE_SOURCES) tests/tools/damage/damage.h tests/tools/common.h \
+		$(wildcard include/*.h) tests/tools/tools.mk
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(TOOL_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(DAMAGE_SOURCES)
 
 # What bench runs in the guest.
 test-tools: $(TOOLS)/io-cost
