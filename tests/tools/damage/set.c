@@ -245,28 +245,26 @@ void read_disk(void)
 		read_all(members[i].fd, members[i].disk, members[i].size, members[i].region);
 }
 
-/* What read_disk() found to be as it was made is not written again. */
+/* Write an image over another, but for the blocks that are the same. */
+static void write_image(const struct member *m, const uint8_t *image, const uint8_t *over)
+{
+	for (size_t at = 0; at < m->size; at += DMR_FRAME_SIZE)
+		if (memcmp(over + at, image + at, DMR_FRAME_SIZE))
+			write_all(m->fd, image + at, DMR_FRAME_SIZE, m->region + at);
+}
+
 void restore(void)
 {
-	for (unsigned int i = 0; i < nr_members; i++) {
-		struct member *m = &members[i];
-
-		for (size_t at = 0; at < m->size; at += DMR_FRAME_SIZE)
-			if (memcmp(m->disk + at, m->base + at, DMR_FRAME_SIZE))
-				write_all(m->fd, m->base + at, DMR_FRAME_SIZE, m->region + at);
+	for (struct member *m = members; m < members + nr_members; m++) {
+		write_image(m, m->base, m->disk);
 		memcpy(m->now, m->base, m->size);
 	}
 }
 
 void write_damage(void)
 {
-	for (unsigned int i = 0; i < nr_members; i++) {
-		struct member *m = &members[i];
-
-		for (size_t at = 0; at < m->size; at += DMR_FRAME_SIZE)
-			if (memcmp(m->now + at, m->base + at, DMR_FRAME_SIZE))
-				write_all(m->fd, m->now + at, DMR_FRAME_SIZE, m->region + at);
-	}
+	for (struct member *m = members; m < members + nr_members; m++)
+		write_image(m, m->now, m->base);
 	for (unsigned int i = 0; i < nr_bads; i++)
 		bad_write(&bads[i], '+');
 }

@@ -7,15 +7,11 @@ module_path() {
 	echo "${DM_REMAP_KO:-/src/build/kernel/$(uname -r)/dm-remap.ko}"
 }
 
-# What the module stands on. Which modules these are depends on the kernel.
-module_load_depends() {
+# With what it stands on; which modules these are depends on the kernel.
+module_load() {
 	local depends
 	modprobe dm-mod
 	depends=$(modinfo -F depends "$(module_path)")
 	[[ -z $depends ]] || modprobe -a ${depends//,/ }
-}
-
-module_load() {
-	module_load_depends
 	insmod "$(module_path)"
 }
