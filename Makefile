@@ -48,7 +48,7 @@ check-kernels:
 check-debug:
 	$(Q)tests/debug/run $(TESTS)
 coverage:
-	$(Q)tests/coverage $(FILES)
+	$(Q)tests/coverage $(if $(SCENARIOS),--module $(filter-out all,$(SCENARIOS)))
 bench:
 	$(Q)tests/bench/run
 
@@ -81,7 +81,8 @@ help:
 	@echo 'make check-kernels    the same scenarios on every supported kernel'
 	@echo 'make check-debug      the same in a kernel with KASAN, lockdep, kmemleak and'
 	@echo '                      failing allocations (TESTS=...); hours'
-	@echo 'make coverage         what unit and output tests reach (FILES=...: what they do not)'
+	@echo 'make coverage         what unit and output tests reach of the programs;'
+	@echo '                      SCENARIOS=all or ...: what these reach of the module'
 	@echo 'make bench            figures, one JSON object a line'
 	@echo 'make bench-native     how long a lookup takes on this machine itself'
 	@echo 'make torture          random operation against a model (SEED=, SECONDS=)'

@@ -182,6 +182,7 @@ struct dmr_record {
 
 #define DMR_KEY_MEMBER_SHIFT	4
 #define DMR_KEY_BLOCK_SHIFT	20
+#define DMR_KEY_MEMBER		(0xffULL << DMR_KEY_MEMBER_SHIFT)
 #define DMR_KEY_FORGOTTEN	(1ULL << 12)
 #define DMR_KEY_RESERVED	0xfe000ULL
 

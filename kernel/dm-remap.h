@@ -49,10 +49,11 @@ struct map_entry {
 };
 
 #define INDEX_BUSY	BIT(31)	/* in the value of an index entry */
+#define NOT_A_BLOCK	(~0ULL)
 
 /* A change that is not durable yet. */
 struct map_change {
-	u64 block;		/* ~0: not a block (a bad slot) */
+	u64 block;		/* NOT_A_BLOCK: of a bad slot */
 	u32 id;
 	bool fresh;		/* the index entry was made for this change */
 	bool changed;
@@ -121,6 +122,12 @@ static __always_inline bool map_may_touch(const struct remap_map *map, u64 first
 	return may;
 }
 
+/* The same of one block, in a section without preemption of the caller. */
+static __always_inline bool map_may_hold(const struct remap_map *map, u64 block)
+{
+	return front_may_hold(rcu_dereference_sched(map->front), block);
+}
+
 /* The first entry at or after @block; any context. False: none. */
 bool map_next(struct remap_map *map, u64 block, struct map_entry *e);
 /* The entry of exactly @block; any context. False: healthy. */
@@ -154,19 +161,28 @@ static __always_inline bool map_try_slot(const struct remap_map *map, u64 block,
 {
 	unsigned int seq = raw_seqcount_begin(&map->changing);
 	const struct dmr_record *r;
-	u32 value;
-	u64 key;
+	u32 id;
 
 	/* In here: one that was replaced before this is not told of changes. */
-	r = front_find(rcu_dereference_sched(map->front), map->pages, map->nr_records,
-		       INDEX_BUSY, block, &value);
-	if (unlikely(!r || value & INDEX_BUSY))
+	if (!front_find(rcu_dereference_sched(map->front), map->pages, map->nr_records, block,
+			&id, &r) || unlikely(r->invalid))
 		return false;
-	key = le64_to_cpu(r->key);
-	if (unlikely(dmr_key_state(key) != DMR_RECORD_REMAPPED || r->invalid))
-		return false;
-	*member = dmr_key_member(key);
+	*member = dmr_key_member(le64_to_cpu(r->key));
 	*slot = le32_to_cpu(r->slot);
+	return !read_seqcount_retry(&map->changing, seq);
+}
+
+/*
+ * The first block at or after @block that has an entry, of whatever kind; NOT_A_BLOCK: none.
+ * False while the map changes; then map_next_rcu() knows. In such a section, too.
+ */
+static __always_inline bool map_try_next(const struct remap_map *map, u64 block, u64 *next)
+{
+	unsigned int seq = raw_seqcount_begin(&map->changing);
+	u32 value;
+
+	if (!index_next(&map->index, block, next, &value))
+		*next = NOT_A_BLOCK;
 	return !read_seqcount_retry(&map->changing, seq);
 }
 

@@ -142,35 +142,37 @@ static inline u32 front_next(const struct remap_front *f, u32 at)
 }
 
 /*
- * The record of a @block and the value, if the table has it. @pages hold the records, of which
- * the value without @flag is the number, and the record must say so.
+ * Look in the table for the record of a @block that was moved: true if it is there, then @id
+ * is its number. @pages hold the records. One comparison tells that it is of this block,
+ * and moved; values that are no number of a record say that the block is held.
  */
-static __always_inline const struct dmr_record *
+static __always_inline bool
 front_find(const struct remap_front *f, struct dmr_page * const *pages, u32 nr_records,
-	   u32 flag, u64 block, u32 *value)
+	   u64 block, u32 *id, const struct dmr_record **record)
 {
 	u32 at = front_place(front_hash(block), f->nr_cells), n;
+	u64 key = dmr_key(DMR_RECORD_REMAPPED, 0, block);
 
 	for (n = 0; n < FRONT_PROBES; n++, at = front_next(f, at)) {
 		const struct dmr_record *r;
 		const struct dmr_page *page;
-		u32 id;
 
-		*value = READ_ONCE(f->cells[at]);
-		if (*value == FRONT_FREE)
-			break;
-		id = *value & ~flag;
-		if (id >= nr_records)
+		*id = READ_ONCE(f->cells[at]);
+		if (unlikely(*id >= nr_records)) {
+			if (*id == FRONT_FREE)
+				break;
 			continue;
-		page = READ_ONCE(pages[1 + id / DMR_PAGE_RECORDS]);
+		}
+		page = READ_ONCE(pages[1 + *id / DMR_PAGE_RECORDS]);
 		if (!page)
 			continue;
-		r = &page->records[id % DMR_PAGE_RECORDS];
-		/* Without a key it is of no block yet, not of block 0. */
-		if (likely(dmr_key_block(le64_to_cpu(r->key)) == block && r->key))
-			return r;
+		r = &page->records[*id % DMR_PAGE_RECORDS];
+		if (likely((le64_to_cpu(r->key) & ~DMR_KEY_MEMBER) == key)) {
+			*record = r;
+			return true;
+		}
 	}
-	return NULL;
+	return false;
 }
 
 /* Most often the first bit says no. Hidden, or the compiler would always look at two. */

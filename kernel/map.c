@@ -10,8 +10,6 @@
 
 #include "dm-remap.h"
 
-#define NOT_A_BLOCK	(~0ULL)
-
 /* What stands before the index, as the worker sees it. */
 static struct remap_front *own_front(const struct remap_map *map)
 {

@@ -361,6 +361,16 @@ static int map_entry_bio(struct remap_set *set, struct bio *bio, struct remap_bi
 	return send_to_slot(set, bio, pb, e, turn);
 }
 
+/* Of a bio that goes beyond the block that it begins in, dm maps the rest later. */
+static __always_inline void keep_first_block(struct remap_set *set, struct bio *bio)
+{
+	unsigned int room = set->block_sectors -
+			    (bio->bi_iter.bi_sector & (set->block_sectors - 1));
+
+	if (unlikely(bio_sectors(bio) > room))
+		dm_accept_partial_bio(bio, room);
+}
+
 static int map_found(struct remap_set *set, struct bio *bio, struct remap_bio *pb,
 		     const struct map_entry *e, unsigned int turn)
 {
@@ -371,8 +381,7 @@ static int map_found(struct remap_set *set, struct bio *bio, struct remap_bio *p
 		dm_accept_partial_bio(bio, first - sector);
 		return send_to_data(set, bio, pb);
 	}
-	if (sector + bio_sectors(bio) > first + set->block_sectors)
-		dm_accept_partial_bio(bio, first + set->block_sectors - sector);
+	keep_first_block(set, bio);
 	return map_entry_bio(set, bio, pb, e, turn);
 }
 
@@ -398,8 +407,29 @@ static noinline int map_by_index(struct remap_set *set, struct bio *bio, struct 
 }
 
 /*
- * Some block that the bio touches may have an entry. Most often it is a block that was
- * moved, and all of the bio is in it; whatever else it is, map_by_index() finds out.
+ * A bio of several blocks, of which the first most likely has no entry: what lies before one
+ * that has goes to the data device.
+ */
+static noinline int map_before_entry(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
+{
+	sector_t sector = bio->bi_iter.bi_sector;
+	u64 first = sector >> set->block_shift, next;
+	bool found;
+
+	rcu_read_lock_sched();
+	found = map_try_next(&set->map, first, &next);
+	rcu_read_unlock_sched();
+	if (unlikely(!found || next == first))
+		return map_by_index(set, bio, pb);
+	if (next <= (bio_end_sector(bio) - 1) >> set->block_shift)
+		dm_accept_partial_bio(bio, (next << set->block_shift) - sector);
+	return send_to_data(set, bio, pb);
+}
+
+/*
+ * Some block that the bio touches may have an entry. Most often it is a block that was moved,
+ * and the bio lies in it or, if it has been split before it, begins with it; whatever
+ * else it is, map_by_index() finds out.
  */
 static noinline int map_by_entry(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
 {
@@ -411,13 +441,14 @@ static noinline int map_by_entry(struct remap_set *set, struct bio *bio, struct 
 	u32 slot;
 
 	/* Others than reads (0) and writes (1) are seldom. */
-	if (first != last || op > 1)
+	if (op > 1)
 		return map_by_index(set, bio, pb);
 	/* Cheaper than rcu_read_lock(), and nothing here sleeps. */
 	rcu_read_lock_sched();
 	/* Before the lookup, as in map_by_index(). */
 	turn = smp_load_acquire(&set->slot_turn);
-	found = map_try_slot(&set->map, first, &member, &slot);
+	found = (first == last || map_may_hold(&set->map, first)) &&
+		map_try_slot(&set->map, first, &member, &slot);
 	if (likely(found)) {
 		m = set->members[member];
 		found = m->bdev;
@@ -426,7 +457,9 @@ static noinline int map_by_entry(struct remap_set *set, struct bio *bio, struct 
 		atomic_inc(&set->slot_io[turn]);
 	rcu_read_unlock_sched();
 	if (unlikely(!found))
-		return map_by_index(set, bio, pb);
+		return first == last ? map_by_index(set, bio, pb) :
+				       map_before_entry(set, bio, pb);
+	keep_first_block(set, bio);
 	stats_io(set, DMR_NL_PATH_REMAPPED, op, bio_sectors(bio));
 	return go_to_slot(set, bio, pb, turn, m, member, slot);
 }

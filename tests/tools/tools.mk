@@ -36,6 +36,7 @@ $(TOOLS)/profile.so: tests/bench/profile.c tests/bench/marks.h tests/tools/tools
 	$(Q)$(CC) $(TOOL_CFLAGS) -fPIC -shared -fvisibility=hidden $(CFLAGS) $(LDFLAGS) -o $@ $<
 
 # The module's lookup in user space, for this machine.
+test-tools: $(TOOLS)/lookup
 LOOKUP_SOURCES := tests/bench/native/lookup.c kernel/index.c kernel/front.c
 $(TOOLS)/lookup: $(LOOKUP_SOURCES) kernel/index.h $(wildcard tests/bench/native/*.h) \
 		$(wildcard tests/bench/native/linux/*.h) include/dm-remap-format.h

@@ -46,6 +46,7 @@ struct rcu_head {
 #define kfree_rcu(p, member)		free(p)
 #define kvfree_rcu(p, member)		free(p)
 
+#define NUMA_NO_NODE	(-1)
 #define GFP_NOIO	0
 #define __GFP_NORETRY	0
 #define __GFP_NOWARN	0
