@@ -17,7 +17,7 @@
 
 #include "dm-remap.h"
 
-#define BATCH_BIOS	64
+#define BATCH_BIOS	128	/* that share a commit, at most */
 
 /* --- Pieces of bios ------------------------------------------------------ */
 
@@ -746,10 +746,8 @@ static void finish_batch(struct remap_set *set, struct bio_list *batch)
 	}
 }
 
-static void process_bios(struct remap_set *set, struct bio_list *bios)
+static void process_bios(struct remap_set *set, struct bio_list *bios, struct bio_list *batch)
 {
-	struct bio_list batch = BIO_EMPTY_LIST;
-	unsigned int nr = 0;
 	struct bio *bio;
 
 	while ((bio = bio_list_pop(bios))) {
@@ -758,11 +756,11 @@ static void process_bios(struct remap_set *set, struct bio_list *bios)
 
 		bio->bi_status = process_bio(set, bio);
 		pb->staged = set->map.holds != holds;
-		bio_list_add(&batch, bio);
-		if (++nr % BATCH_BIOS == 0 || set->map.nr_changes > MAP_MAX_CHANGES / 2)
-			finish_batch(set, &batch);
+		bio_list_add(batch, bio);
+		if (bio_list_size(batch) >= BATCH_BIOS ||
+		    set->map.nr_changes > MAP_MAX_CHANGES / 2)
+			finish_batch(set, batch);
 	}
-	finish_batch(set, &batch);
 }
 
 /* --- The queue ----------------------------------------------------------- */
@@ -791,19 +789,42 @@ int remap_request(struct remap_set *set, struct remap_request *rq)
 	return rq->error;
 }
 
+/* Move @max of the bios that wait, or all, to @bios. Returns how many these are. */
+static unsigned int take_bios(struct remap_set *set, struct bio_list *bios, unsigned int max)
+{
+	unsigned int nr = 0;
+
+	spin_lock_irq(&set->queue_lock);
+	for (; nr < max && !bio_list_empty(&set->queue); nr++)
+		bio_list_add(bios, bio_list_pop(&set->queue));
+	spin_unlock_irq(&set->queue_lock);
+	return nr;
+}
+
+/*
+ * All that wait, and what fails meanwhile, so that it shares the commit: no more than there
+ * were at first, for each may take as long as a disk tries to read, and the first wait for it.
+ */
+static void process_queue(struct remap_set *set)
+{
+	struct bio_list bios = BIO_EMPTY_LIST, batch = BIO_EMPTY_LIST;
+	unsigned int nr = take_bios(set, &bios, UINT_MAX);
+
+	process_bios(set, &bios, &batch);
+	if (!bio_list_empty(&batch) && take_bios(set, &bios, nr))
+		process_bios(set, &bios, &batch);
+	finish_batch(set, &batch);
+}
+
 void remap_work(struct work_struct *work)
 {
 	struct remap_set *set = container_of(work, struct remap_set, work);
-	struct bio_list bios = BIO_EMPTY_LIST;
 	struct remap_request *rq;
 
+	process_queue(set);
 	spin_lock_irq(&set->queue_lock);
-	bio_list_merge(&bios, &set->queue);
-	bio_list_init(&set->queue);
 	rq = list_first_entry_or_null(&set->requests, struct remap_request, list);
 	spin_unlock_irq(&set->queue_lock);
-
-	process_bios(set, &bios);
 	if (rq) {
 		bool done = request_slice(set, rq);
 
