@@ -48,7 +48,8 @@ check-kernels:
 check-debug:
 	$(Q)tests/debug/run $(TESTS)
 coverage:
-	$(Q)tests/coverage $(if $(SCENARIOS),--module $(filter-out all,$(SCENARIOS)))
+	$(Q)tests/coverage $(if $(SCENARIOS),--scenarios $(filter-out all,$(SCENARIOS))) \
+		$(if $(MODULE_SCENARIOS),--module $(filter-out all,$(MODULE_SCENARIOS)))
 bench:
 	$(Q)tests/bench/run
 
@@ -82,7 +83,8 @@ help:
 	@echo 'make check-debug      the same in a kernel with KASAN, lockdep, kmemleak and'
 	@echo '                      failing allocations (TESTS=...); hours'
 	@echo 'make coverage         what unit and output tests reach of the programs;'
-	@echo '                      SCENARIOS=all or ...: what these reach of the module'
+	@echo '                      SCENARIOS=all or ...: these too; MODULE_SCENARIOS=...: and'
+	@echo '                      what they reach of the module'
 	@echo 'make bench            figures, one JSON object a line'
 	@echo 'make bench-native     how long a lookup takes on this machine itself'
 	@echo 'make torture          random operation against a model (SEED=, SECONDS=)'
