@@ -84,14 +84,14 @@ static void text_open(struct text *t)
 {
 	t->file = open_memstream(&t->text, &t->size);
 	if (!t->file)
-		abort();
+		no_memory();
 }
 
 /* What was written so far. */
 static const char *text_get(struct text *t)
 {
 	if (fflush(t->file))
-		abort();
+		no_memory();
 	return t->text;
 }
 
@@ -375,7 +375,7 @@ int cmd_check(struct invocation *inv)
 	int err;
 
 	if (!c || !s)
-		abort();
+		no_memory();
 	text_open(&c->text);
 	text_open(&c->performance);
 	err = option_percent(inv, "warning", &c->warning, &warning);

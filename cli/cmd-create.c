@@ -138,7 +138,7 @@ static int create_set(struct invocation *inv, const struct dmremap_create *creat
 		return fail_lib(inv, err, &error);
 	info = malloc(sizeof(*info));
 	if (!info)
-		abort();
+		no_memory();
 	*info = *dmremap_plan_info(plan);
 	err = run_plan(inv, plan, NULL, &done);
 	if (!err && done && start)

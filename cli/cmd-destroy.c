@@ -76,7 +76,7 @@ int cmd_destroy(struct invocation *inv)
 		err = FAILED;
 	} else {
 		if (asprintf(&question, "Destroy set %s (%s)?", name, info->uuid) < 0)
-			abort();
+			no_memory();
 		err = run_plan(inv, plan, question, &done);
 		free(question);
 	}

@@ -139,7 +139,7 @@ static void check_set(struct doctor *d, struct dmremap_set *set)
 	if (info->active) {
 		status = calloc(1, sizeof(*status));
 		if (!status)
-			abort();
+			no_memory();
 		err = dmremap_status(info->device, status, &error);
 		if (err < 0) {
 			report(d, HEALTH_CRITICAL, info->name, NULL, "%s", error.text);

@@ -108,7 +108,7 @@ static int add_event(const struct dmremap_event *event, void *arg)
 	char text[DMREMAP_TEXT_SIZE], *json;
 
 	if (dmremap_event_to_json(event, &json) < 0)
-		abort();
+		no_memory();
 	set_string(r, "json", json);
 	free(json);
 	set_number(r, "time", event->time / 1000000000);

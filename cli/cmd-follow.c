@@ -74,7 +74,7 @@ static void tell(const struct follower *f, const struct dmremap_event *e)
 		return;
 	if (f->inv->json) {
 		if (dmremap_event_to_json(e, &json) < 0)
-			abort();
+			no_memory();
 		printf("%s\n", json);
 		free(json);
 	} else {
@@ -97,7 +97,7 @@ static struct seen *find_seen(struct follower *f, const char *uuid, uint64_t ses
 			return &f->seen[i];
 	f->seen = reallocarray(f->seen, f->nr_seen + 1, sizeof(*f->seen));
 	if (!f->seen)
-		abort();
+		no_memory();
 	s = &f->seen[f->nr_seen++];
 	memset(s, 0, sizeof(*s));
 	strncpy(s->uuid, uuid, sizeof(s->uuid) - 1);
@@ -351,7 +351,7 @@ static int listen_now(struct follower *f)
 	int err = 0;
 
 	if (!e)
-		abort();
+		no_memory();
 	while (!interrupted() && !ferror(stdout)) {
 		err = dmremap_monitor_next(f->monitor, e, &error);
 		if (err == 1)

@@ -101,7 +101,7 @@ int cmd_policy_set(struct invocation *inv)
 						   inv->args[i]);
 			key = strndup(inv->args[i], (size_t)(value - inv->args[i]));
 			if (!key)
-				abort();
+				no_memory();
 			err = dmremap_policy_parse(&policy, key, value + 1, &error);
 			free(key);
 			if (err < 0)

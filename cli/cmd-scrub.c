@@ -210,7 +210,7 @@ static int finish_watch(struct invocation *inv, struct dmremap_nl *nl, const cha
 	int err;
 
 	if (!d)
-		abort();
+		no_memory();
 	err = watch(inv, nl, name, d, &ran);
 	if (!err) {
 		describe(output_group(inv->out, &scrub_view), d);
@@ -304,7 +304,7 @@ int cmd_scrub_status(struct invocation *inv)
 	}
 	d = calloc(1, sizeof(*d));
 	if (!d)
-		abort();
+		no_memory();
 	g = output_group(inv->out, &scrub_view);
 	err = name ? ask_patiently(nl, name, d, &error) :
 		     dmremap_nl_devices(nl, NULL, describe_one, g, &error);

@@ -145,7 +145,7 @@ int cmd_spare_list(struct invocation *inv)
 		return err;
 	status = calloc(1, sizeof(*status));
 	if (!status)
-		abort();
+		no_memory();
 	if (inv->nr_args) {
 		err = dmremap_scan_find(scan, inv->args[0], &set, &error);
 		if (err < 0)

@@ -99,7 +99,7 @@ static int report_started(struct invocation *inv, const char *uuid, struct group
 	int err;
 
 	if (!status)
-		abort();
+		no_memory();
 	err = dmremap_status(uuid, status, &error);
 	if (err < 0) {
 		err = fail_lib(inv, err, &error);

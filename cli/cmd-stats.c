@@ -363,7 +363,7 @@ int cmd_stats(struct invocation *inv)
 	a.status = calloc(1, sizeof(*a.status));
 	a.collected = calloc(1, sizeof(*a.collected));
 	if (!a.status || !a.collected)
-		abort();
+		no_memory();
 	if (inv->nr_args) {
 		err = ask_set(&a, inv->args[0]);
 	} else {

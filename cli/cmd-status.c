@@ -259,7 +259,7 @@ static void fill_module(struct record *r, const struct dmremap_status *s)
 	struct dmremap_nl *nl;
 
 	if (!d || !stats)
-		abort();
+		no_memory();
 	if (!dmremap_nl_open(&nl, NULL)) {
 		if (!dmremap_nl_device(nl, s->name, d, NULL))
 			fill_scrub(r, &d->scrub, d->block_sectors * 512);
@@ -413,7 +413,7 @@ int cmd_status(struct invocation *inv)
 	int err;
 
 	if (!status)
-		abort();
+		no_memory();
 	err = status_of(inv, inv->nr_args ? inv->args[0] : NULL, status);
 	free(status);
 	return err;
@@ -471,7 +471,7 @@ int cmd_list(struct invocation *inv)
 		return err;
 	status = calloc(1, sizeof(*status));
 	if (!status)
-		abort();
+		no_memory();
 	while (dmremap_scan_next(scan, &set) == 1) {
 		const struct dmremap_set_info *info = dmremap_set_info(set);
 		struct dmremap_error error = {};

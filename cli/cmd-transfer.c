@@ -63,7 +63,7 @@ static FILE *open_output(const struct invocation *inv, const char *path)
 	}
 	file = fdopen(fd, "w");
 	if (!file)
-		abort();
+		no_memory();
 	return file;
 }
 
@@ -133,7 +133,7 @@ int cmd_map_export(struct invocation *inv)
 
 	info = malloc(sizeof(*info));
 	if (!info)
-		abort();
+		no_memory();
 	err = open_map(inv, inv->args[0], &scan, &map, info);
 	if (!err) {
 		how.set_name = info->name;

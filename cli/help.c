@@ -23,7 +23,7 @@ static char *next_paragraph(const char **text)
 	end = strstr(*text, "\n\n");
 	paragraph = end ? strndup(*text, (size_t)(end - *text)) : strdup(*text);
 	if (!paragraph)
-		abort();
+		no_memory();
 	*text = end ? end + 2 : NULL;
 	return paragraph;
 }

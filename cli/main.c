@@ -45,7 +45,7 @@ static int unknown_command(int argc, char **argv)
 
 		first[n] = strndup(c->name, strcspn(c->name, " "));
 		if (!first[n])
-			abort();
+			no_memory();
 		names[n++] = member ? c->name + length + 1 : "";
 		group += member;
 	}
@@ -156,6 +156,8 @@ int main(int argc, char **argv)
 		if (status < 0)
 			status = unknown_command(argc, argv);
 	} else {
+		if (inv.command->plugin)
+			no_memory_status(PLUGIN_UNKNOWN);
 		status = parse_invocation(&inv, inv.command, argc - words, argv + words);
 		if (!status && inv.help) {
 			print_command_help(inv.command);

@@ -38,12 +38,25 @@ void messages_init(bool json)
 	json_mode = json;
 }
 
+static int out_of_memory = FAILED;
+
+void no_memory_status(int status)
+{
+	out_of_memory = status;
+}
+
+void no_memory(void)
+{
+	fputs(PROGRAM ": out of memory\n", stderr);
+	exit(out_of_memory);
+}
+
 static char *format(const char *fmt, va_list args)
 {
 	char *text;
 
 	if (vasprintf(&text, fmt, args) < 0)
-		abort();
+		no_memory();
 	return text;
 }
 
@@ -76,7 +89,7 @@ static void keep(enum severity severity, char *text)
 	struct message *m = calloc(1, sizeof(*m));
 
 	if (!m)
-		abort();
+		no_memory();
 	make_printable(text);
 	m->severity = severity;
 	m->text = text;
@@ -132,7 +145,7 @@ int fail_errno(int err, const char *fmt, ...)
 	what = format(fmt, args);
 	va_end(args);
 	if (asprintf(&text, "%s: %s", what, strerror(-err)) < 0)
-		abort();
+		no_memory();
 	free(what);
 	keep(SEVERITY_ERROR, text);
 	if (err == -EACCES || err == -EPERM)
@@ -161,7 +174,7 @@ void advise(const char *fmt, ...)
 	}
 	if (last_message->advice) {
 		if (asprintf(&both, "%s %s", last_message->advice, text) < 0)
-			abort();
+			no_memory();
 		free(last_message->advice);
 		free(text);
 		text = both;

@@ -17,6 +17,11 @@ struct output;
 /* Called once, before anything is said. */
 void messages_init(bool json);
 
+/* Say that there is no memory, and end: nothing here goes on without. */
+_Noreturn void no_memory(void);
+/* With this status, instead of FAILED. */
+void no_memory_status(int status);
+
 /* Print an error. Returns FAILED. */
 int fail(const char *fmt, ...) PRINTF(1, 2);
 

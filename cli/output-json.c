@@ -7,17 +7,31 @@
 #include "cli.h"
 #include "output-model.h"
 
+/* None of json-c's functions that make an object, or put one into another, may fail. */
+static json_object *made(json_object *object)
+{
+	if (!object)
+		no_memory();
+	return object;
+}
+
+static void add(json_object *to, const char *key, json_object *value)
+{
+	if (json_object_object_add(to, key, value))
+		no_memory();
+}
+
 static json_object *json_value(const struct field *f, const struct value *v)
 {
 	if (!v->set)
 		return NULL;
 	switch (f->type) {
 	case FIELD_TEXT:
-		return json_object_new_string(v->text);
+		return made(json_object_new_string(v->text));
 	case FIELD_BOOL:
-		return json_object_new_boolean(v->number != 0);
+		return made(json_object_new_boolean(v->number != 0));
 	default:
-		return json_object_new_uint64(v->number);
+		return made(json_object_new_uint64(v->number));
 	}
 }
 
@@ -28,14 +42,13 @@ static json_object *json_record(const struct record *r)
 	json_object *object;
 
 	if (r->view->raw)
-		return json_tokener_parse(r->values[0].text);
-	object = json_object_new_object();
+		return made(json_tokener_parse(r->values[0].text));
+	object = made(json_object_new_object());
 	for (unsigned int i = 0; r->view->fields[i].key; i++) {
 		const struct field *f = &r->view->fields[i];
 
 		if (!(f->flags & FIELD_SCREEN))
-			json_object_object_add(object, f->key,
-					       json_value(f, &r->values[i]));
+			add(object, f->key, json_value(f, &r->values[i]));
 	}
 	json_groups(object, r->groups);
 	return object;
@@ -47,29 +60,28 @@ static void json_groups(json_object *to, const struct group *g)
 		json_object *array;
 
 		if (g->view->one) {
-			json_object_object_add(to, g->view->key,
-					       json_record(g->records));
+			add(to, g->view->key, json_record(g->records));
 			continue;
 		}
-		array = json_object_new_array();
+		array = made(json_object_new_array());
 		for (const struct record *r = g->records; r; r = r->next)
-			json_object_array_add(array, json_record(r));
-		json_object_object_add(to, g->view->key, array);
+			if (json_object_array_add(array, json_record(r)))
+				no_memory();
+		add(to, g->view->key, array);
 	}
 }
 
 int output_print_json(const struct output *out, const char *command, FILE *file)
 {
-	json_object *top = json_object_new_object();
-	json_object *about = json_object_new_object();
+	json_object *top = made(json_object_new_object());
+	json_object *about = made(json_object_new_object());
 	const char *text;
 	int err = 0;
 
-	json_object_object_add(about, "version", json_object_new_int(JSON_VERSION));
+	add(about, "version", made(json_object_new_int(JSON_VERSION)));
 	if (command)
-		json_object_object_add(about, "command",
-				       json_object_new_string(command));
-	json_object_object_add(top, "dmremap", about);
+		add(about, "command", made(json_object_new_string(command)));
+	add(top, "dmremap", about);
 	json_groups(top, out->groups);
 	text = json_object_to_json_string_ext(top, JSON_C_TO_STRING_PRETTY |
 						   JSON_C_TO_STRING_SPACED |

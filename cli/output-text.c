@@ -101,7 +101,7 @@ static void print_table(const struct group *g, int indent, FILE *file)
 	char buf[CELL_TEXT], *text = NULL, *line, *rest;
 
 	if (!t)
-		exit(FAILED);
+		no_memory();
 	if (width != INT32_MAX) {
 		scols_table_set_termforce(t, SCOLS_TERMFORCE_ALWAYS);
 		scols_table_set_termwidth(t, (size_t)(width - indent));
@@ -109,24 +109,26 @@ static void print_table(const struct group *g, int indent, FILE *file)
 		scols_table_set_termforce(t, SCOLS_TERMFORCE_NEVER);
 	}
 	for (const struct field *f = fields; f->key; f++)
-		if (on_screen(f))
-			scols_table_new_column(t, f->label, 0,
-					       (f->flags & FIELD_BRIEF ? SCOLS_FL_TRUNC : 0) |
-					       (f->type == FIELD_TEXT || f->type == FIELD_BOOL ||
-						f->type == FIELD_TIME ? 0 : SCOLS_FL_RIGHT));
+		if (on_screen(f) &&
+		    !scols_table_new_column(t, f->label, 0,
+					    (f->flags & FIELD_BRIEF ? SCOLS_FL_TRUNC : 0) |
+					    (f->type == FIELD_TEXT || f->type == FIELD_BOOL ||
+					     f->type == FIELD_TIME ? 0 : SCOLS_FL_RIGHT)))
+			no_memory();
 	for (const struct record *r = g->records; r; r = r->next) {
 		struct libscols_line *ln = scols_table_new_line(t, NULL);
 		size_t column = 0;
 
 		if (!ln)
-			exit(FAILED);
+			no_memory();
 		for (unsigned int i = 0; fields[i].key; i++)
-			if (on_screen(&fields[i]))
-				scols_line_set_data(ln, column++,
-						    cell_text(buf, &fields[i], &r->values[i]));
+			if (on_screen(&fields[i]) &&
+			    scols_line_set_data(ln, column++,
+						cell_text(buf, &fields[i], &r->values[i])))
+				no_memory();
 	}
 	if (scols_print_table_to_string(t, &text) || !text)
-		exit(FAILED);
+		no_memory();
 	for (line = strtok_r(text, "\n", &rest); line;
 	     line = strtok_r(NULL, "\n", &rest)) {
 		size_t length = strlen(line);

@@ -17,7 +17,7 @@ static void *zalloc(size_t size)
 
 	if (!p) {
 		fputs(PROGRAM ": out of memory\n", stderr);
-		exit(FAILED);
+		no_memory();
 	}
 	return p;
 }
@@ -134,7 +134,7 @@ static void take_text(struct record *r, const char *key, char *text)
 	struct value *v = find_value(r, key);
 
 	if (!text)
-		exit(FAILED);
+		no_memory();
 	make_printable(text);
 	free(v->text);
 	v->text = text;

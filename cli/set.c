@@ -3,6 +3,7 @@
  * Finding sets, telling the library's errors, carrying out its plans.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -79,19 +80,21 @@ int scan_sets(const struct invocation *inv, unsigned int flags,
 {
 	struct dmremap_error error = {};
 	const char **paths = NULL;
-	int n = 0, err;
+	int n = 0, fd, err;
 
 	if (option_given(inv, "device")) {
 		paths = calloc((size_t)inv->nr_values + 1, sizeof(*paths));
 		if (!paths)
 			return fail_errno(-ENOMEM, "%s", inv->command->name);
 		while ((paths[n] = option_nth(inv, "device", n))) {
-			/* The scan skips what it can not read; here it was asked for. */
-			if (access(paths[n], R_OK)) {
+			/* The scan skips what it can not open; here it was asked for. */
+			fd = open(paths[n], O_RDONLY | O_CLOEXEC);
+			if (fd < 0) {
 				err = fail_errno(-errno, "%s", paths[n]);
 				free(paths);
 				return err;
 			}
+			close(fd);
 			n++;
 		}
 	}

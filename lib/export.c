@@ -110,29 +110,37 @@ static void write_entry(struct export *x, const struct dmremap_map_entry *e)
 			run(x, first + i, 1);
 }
 
-static void write_head(struct export *x)
+/* A string as JSON has it. 0 or -ENOMEM. */
+static int write_json_string(struct export *x, const char *key, const char *value)
 {
-	struct json_object *name, *uuid;
+	struct json_object *string = json_object_new_string(value ?: "");
+	const char *text = string ? json_object_to_json_string_ext(string, 0) : NULL;
 
+	if (text)
+		fprintf(x->f, "  \"%s\": %s,\n", key, text);
+	json_object_put(string);
+	return text ? 0 : -ENOMEM;
+}
+
+static int write_head(struct export *x)
+{
 	if (x->how->format == DMREMAP_LIST_DDRESCUE) {
 		fprintf(x->f, "# Mapfile. Written by dm-remap %s\n", dmremap_version());
 		fprintf(x->f, "# current_pos  current_status  current_pass\n");
 		fprintf(x->f, "0x00000000     +               1\n");
 		fprintf(x->f, "#      pos        size  status\n");
-		return;
+		return 0;
 	}
 	if (x->how->format != DMREMAP_LIST_JSON)
-		return;
-	name = json_object_new_string(x->how->set_name ?: "");
-	uuid = json_object_new_string(x->how->set_uuid ?: "");
+		return 0;
 	fprintf(x->f, "{\n  \"format\": \"dm-remap-map\",\n  \"version\": 1,\n");
-	fprintf(x->f, "  \"set\": %s,\n", json_object_to_json_string_ext(name, 0));
-	fprintf(x->f, "  \"uuid\": %s,\n", json_object_to_json_string_ext(uuid, 0));
+	if (write_json_string(x, "set", x->how->set_name) < 0 ||
+	    write_json_string(x, "uuid", x->how->set_uuid) < 0)
+		return -ENOMEM;
 	fprintf(x->f, "  \"block_size\": %llu,\n  \"data_sectors\": %llu,\n  \"entries\": [",
 		(unsigned long long)x->block_sectors * 512,
 		(unsigned long long)x->data_sectors);
-	json_object_put(name);
-	json_object_put(uuid);
+	return 0;
 }
 
 static void write_tail(struct export *x)
@@ -164,7 +172,9 @@ int dmremap_export(FILE *file, struct dmremap_map *map, const struct dmremap_exp
 		return dmri_error(err, -EINVAL,
 				  "A unit of %u bytes is not a multiple of 512.",
 				  how->unit_bytes);
-	write_head(&x);
+	r = write_head(&x);
+	if (r < 0)
+		return dmri_error_sys(err, r, "The list can not be written");
 	while ((r = dmremap_map_next(map, &entry, err)) == 1)
 		write_entry(&x, &entry);
 	if (r < 0)

@@ -83,7 +83,7 @@ static u64 settled(const struct dmremap_report *report)
 	return gen;
 }
 
-static void count_pages(struct dmremap_report *report, unsigned int n,
+static int count_pages(struct dmremap_report *report, unsigned int n,
 			struct dmremap_member_report *m)
 {
 	const struct dmri_image *image = report->image;
@@ -93,7 +93,7 @@ static void count_pages(struct dmremap_report *report, unsigned int n,
 	u32 i;
 
 	if (!copies)
-		return;
+		return -ENOMEM;
 	for (i = 0; i < image->nr_frames; i++) {
 		if (!dmri_frame_is_current(image, &frames[i]))
 			continue;
@@ -106,10 +106,11 @@ static void count_pages(struct dmremap_report *report, unsigned int n,
 		m->pages_missing += !copies[i];
 		m->pages_single += copies[i] == 1;
 	}
+	return 0;
 }
 
-static void fill_member(struct dmremap_report *report, struct dmremap_set *set,
-			unsigned int n, unsigned int index)
+static int fill_member(struct dmremap_report *report, struct dmremap_set *set,
+		       unsigned int n, unsigned int index)
 {
 	struct dmremap_member_report *m = &report->members[n];
 	const struct dmri_source *s = &report->opened.sources[n];
@@ -129,7 +130,7 @@ static void fill_member(struct dmremap_report *report, struct dmremap_set *set,
 	m->foreign = s->kinds[DMRI_FRAME_FOREIGN];
 	m->unreadable = s->kinds[DMRI_FRAME_UNREADABLE];
 	m->gen = s->gen;
-	count_pages(report, n, m);
+	return count_pages(report, n, m);
 }
 
 static void judge_member(struct dmremap_report *report, const struct dmremap_member_report *m,
@@ -258,7 +259,9 @@ int dmremap_report_new(struct dmremap_set *set, dmremap_progress_fn progress, vo
 		if (!f->anchors.found)
 			finding(report, DMREMAP_CRITICAL,
 				"%s: no copy of its anchor is left since it was found.", f->path);
-		fill_member(report, set, i, found_index(set, i, &joined));
+		r = fill_member(report, set, i, found_index(set, i, &joined));
+		if (r < 0)
+			return dmri_error_sys(err, r, "Examining %s", set->info.name);
 		judge_member(report, &report->members[i], joined);
 	}
 	*ret = report;

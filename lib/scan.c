@@ -176,7 +176,11 @@ static int scan_device(struct dmremap_scan *scan, const char *path)
 
 	if (!f)
 		return -ENOMEM;
-	if (dmri_dev_open(path, 0, &dev, NULL) < 0)
+	r = dmri_dev_open(path, 0, &dev, NULL);
+	/* What is lacking here is not the device's fault: it must not pass for missing. */
+	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
+		return r;
+	if (r < 0)
 		return 0;
 	dmri_copy(f->path, sizeof(f->path), path);
 	f->major = dev->major;
@@ -393,7 +397,8 @@ int dmremap_scan_new(unsigned int flags, const char *const *paths,
 			r = scan_device(scan, *paths);
 	}
 	if (r < 0)
-		return r == -ENOMEM ? dmri_error_sys(err, r, "Looking for sets") : r;
+		return r == -ENOMEM || r == -EMFILE || r == -ENFILE ?
+		       dmri_error_sys(err, r, "Looking for sets") : r;
 	for (i = 0; i < scan->nr; i++)
 		list_members(scan->sets[i]);
 	for (i = 0; i < scan->nr_active && !r; i++)

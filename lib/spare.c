@@ -180,10 +180,13 @@ int dmri_check_adopted(const struct dmremap_device *d, unsigned int flags,
 {
 	struct dmremap_scan *scan = NULL;
 	struct dmremap_set *other;
-	int r = 0;
+	int r;
 
-	if (!(d->major || d->minor) || dmremap_scan_new(DMREMAP_SCAN_LOAD, NULL, &scan, NULL) < 0)
+	if (!(d->major || d->minor))
 		return 0;
+	r = dmremap_scan_new(DMREMAP_SCAN_LOAD, NULL, &scan, err);
+	if (r < 0)
+		return r;
 	while (!r && dmremap_scan_next(scan, &other))
 		r = dmri_check_adopted_by(other, d, flags, plan, err);
 	dmremap_scan_free(scan);

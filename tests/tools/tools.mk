@@ -23,6 +23,12 @@ $(TOOLS)/metadata-damage: $(DAMAGE_SOURCES) tests/tools/damage/damage.h tests/to
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(TOOL_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(DAMAGE_SOURCES)
 
+# Lets calls of dmremapctl fail.
+test-tools: $(TOOLS)/faults.so
+$(TOOLS)/faults.so: tests/cli/faults.c tests/tools/tools.mk
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(TOOL_CFLAGS) -fPIC -shared -fno-builtin $(CFLAGS) $(LDFLAGS) -o $@ $<
+
 # What bench runs in the guest.
 test-tools: $(TOOLS)/io-cost
 $(TOOLS)/io-cost: tests/bench/io-cost.c tests/bench/marks.h tests/tools/tools.mk

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Loaded before a program's libraries (LD_PRELOAD): one call of a kind fails. FAULT is
+ * KIND:N for the Nth call of that kind since the start; the kinds are those of names[]
+ * below. FAULT_REPORT is a file that gets, at the end, a line "KIND CALLS" for each kind.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum kind { ALLOC, OPEN, READ, WRITE, SYNC, RENAME, KINDS };
+
+static const char *const names[KINDS] = { "alloc", "open", "read", "write", "sync", "rename" };
+static atomic_uint calls[KINDS];
+static int wanted = -1;
+static unsigned int wanted_call;
+
+/* What glibc calls its own functions, behind the names that are replaced here. */
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t nr, size_t size);
+void *__libc_realloc(void *old, size_t size);
+
+__attribute__((constructor)) static void begin(void)
+{
+	const char *fault = getenv("FAULT"), *colon = fault ? strchr(fault, ':') : NULL;
+	int i;
+
+	for (i = 0; i < KINDS; i++) {
+		if (colon && strlen(names[i]) == (size_t)(colon - fault) &&
+		    !strncmp(fault, names[i], colon - fault)) {
+			wanted_call = strtoul(colon + 1, NULL, 10);
+			wanted = i;
+		}
+		calls[i] = 0;
+	}
+}
+
+__attribute__((destructor)) static void end(void)
+{
+	const char *report = getenv("FAULT_REPORT");
+	int fd = report ? syscall(SYS_openat, AT_FDCWD, report, O_WRONLY | O_CREAT, 0600) : -1;
+	int i;
+
+	for (i = 0; fd >= 0 && i < KINDS; i++)
+		dprintf(fd, "%s %u\n", names[i], calls[i]);
+}
+
+/* For a debugger: who called what fails? */
+__attribute__((noinline)) bool fault_hit(int error)
+{
+	errno = error;
+	return true;
+}
+
+static bool fails(enum kind kind, int error)
+{
+	return atomic_fetch_add(&calls[kind], 1) + 1 == wanted_call && (int)kind == wanted &&
+	       fault_hit(error);
+}
+
+/*
+ * libsmartcols, and json-c while it lets a text grow, go on without what they have no memory
+ * for, and nobody can tell: their calls do not count.
+ */
+static bool is_silent(const void *caller, bool grows)
+{
+	Dl_info of;
+
+	return dladdr(caller, &of) && of.dli_fname &&
+	       (strstr(of.dli_fname, "libsmartcols") ||
+		(grows && strstr(of.dli_fname, "libjson-c")));
+}
+
+static bool no_memory(const void *caller, bool grows)
+{
+	static _Thread_local bool asking;
+	bool silent;
+
+	/* dladdr() may allocate. */
+	if (asking)
+		return false;
+	asking = true;
+	silent = is_silent(caller, grows);
+	asking = false;
+	return !silent && fails(ALLOC, ENOMEM);
+}
+
+void *malloc(size_t size)
+{
+	return no_memory(__builtin_return_address(0), false) ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t nr, size_t size)
+{
+	return no_memory(__builtin_return_address(0), false) ? NULL : __libc_calloc(nr, size);
+}
+
+void *realloc(void *old, size_t size)
+{
+	return no_memory(__builtin_return_address(0), true) ? NULL : __libc_realloc(old, size);
+}
+
+static int open_at(int dir, const char *path, int flags, va_list args)
+{
+	mode_t mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(args, mode_t) : 0;
+
+	return fails(OPEN, EMFILE) ? -1 : syscall(SYS_openat, dir, path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...)
+{
+	va_list args;
+	int fd;
+
+	va_start(args, flags);
+	fd = open_at(AT_FDCWD, path, flags, args);
+	va_end(args);
+	return fd;
+}
+
+int openat64(int dir, const char *path, int flags, ...)
+{
+	va_list args;
+	int fd;
+
+	va_start(args, flags);
+	fd = open_at(dir, path, flags, args);
+	va_end(args);
+	return fd;
+}
+
+ssize_t read(int fd, void *buf, size_t size)
+{
+	return fails(READ, EIO) ? -1 : syscall(SYS_read, fd, buf, size);
+}
+
+ssize_t pread64(int fd, void *buf, size_t size, off64_t at)
+{
+	return fails(READ, EIO) ? -1 : syscall(SYS_pread64, fd, buf, size, at);
+}
+
+/* Messages are let through. */
+ssize_t write(int fd, const void *buf, size_t size)
+{
+	return fd > 2 && fails(WRITE, ENOSPC) ? -1 : syscall(SYS_write, fd, buf, size);
+}
+
+ssize_t pwrite64(int fd, const void *buf, size_t size, off64_t at)
+{
+	return fails(WRITE, EIO) ? -1 : syscall(SYS_pwrite64, fd, buf, size, at);
+}
+
+int fsync(int fd)
+{
+	return fails(SYNC, EIO) ? -1 : syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+	return fails(SYNC, EIO) ? -1 : syscall(SYS_fdatasync, fd);
+}
+
+int rename(const char *old, const char *new)
+{
+	return fails(RENAME, EIO) ? -1 : syscall(SYS_rename, old, new);
+}
