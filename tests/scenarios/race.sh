@@ -25,14 +25,14 @@ repeat() { # COMMAND...
 	done
 }
 
-# A race, while COMMAND is repeated beside it.
-race_with() { # WHAT SECONDS COMMAND...
-	local what=$1 seconds=$2 other
-	shift 2
+# A race, while COMMAND is repeated beside it, until WORD of the status is above NR.
+race_with() { # WHAT SECONDS WORD NR COMMAND...
+	local what=$1 seconds=$2 word=$3 nr=$4 other
+	shift 4
 	rm -f "$TMP/stop"
 	repeat "$@" &
 	other=$!
-	check "$what" race "$seconds"
+	check "$what" race_until "$word" "$nr" race "$seconds"
 	touch "$TMP/stop"
 	wait $other || true
 }
@@ -72,7 +72,7 @@ relocate_and_release() {
 
 test_relocate_and_release() {
 	simple_set
-	race_with "R6: blocks move to the spare and back under I/O" 6 relocate_and_release
+	race_with "R6: blocks move to the spare and back under I/O" 6 released 20 relocate_and_release
 	check_that "blocks moved" "$(status set relocated)" "> 20"
 	check_that "and back" "$(status set released)" "> 20"
 	check_is "no message failed" "$(grep -c 'failed [1-9]' "$TMP/repeat" || true)" "0"
@@ -84,7 +84,7 @@ test_relocate_and_release_small_blocks() {
 		message set relocate $((RANDOM % 800)) 160
 		message set release $((RANDOM % 800)) 200
 	}
-	race_with "R6: the same with blocks of 512 bytes" 5 relocate_more
+	race_with "R6: the same with blocks of 512 bytes" 5 released 20 relocate_more
 	check_that "blocks moved and back" "$(status set released)" "> 20"
 }
 
@@ -196,7 +196,7 @@ test_suspend_and_reload() {
 		dmsetup resume set
 		sleep 0.2
 	}
-	race_with "R6: suspend, resume and reload under I/O and bad blocks" 6 again
+	race_with "R6: suspend, resume and reload under I/O and bad blocks" 6 relocated 0 again
 	check_that "R9: it was reloaded" "$(dmsetup info -c --noheadings -o events set)" "> 0"
 	check_is "R9: without an error" "$(grep -v ^relocated "$TMP/repeat" || true)" ""
 }
@@ -260,7 +260,7 @@ test_heal_under_io() {
 	}
 	rm -f "$TMP/stop"
 	repeat lose &
-	check "R6: sectors are lost and healed under I/O" race 5 --errors
+	check "R6: sectors are lost and healed under I/O" race_until healed 5 race 5 --errors
 	touch "$TMP/stop"
 	wait
 	check_that "R3: sectors were healed" "$(status set healed)" "> 5"
