@@ -17,8 +17,6 @@
 
 #include "dm-remap.h"
 
-#define BATCH_BIOS	128	/* that share a commit, at most */
-
 /* --- Pieces of bios ------------------------------------------------------ */
 
 static sector_t bio_first(const struct bio *bio)
@@ -724,13 +722,33 @@ static void finish_bio(struct remap_set *set, struct bio *bio)
 	bio_endio(bio);
 }
 
+/*
+ * Bios that share a commit. The first waits for the last: so that it does not wait for all
+ * the tries of a disk that takes seconds to fail, a batch also ends after some time.
+ */
+#define BATCH_BIOS	128
+#define BATCH_TIME	(4 * HZ)
+
+struct batch {
+	struct bio_list bios;
+	unsigned int nr;
+	unsigned long begun;		/* jiffies */
+};
+
+static bool batch_is_full(const struct remap_set *set, const struct batch *b)
+{
+	return b->nr >= BATCH_BIOS || set->map.nr_changes > MAP_MAX_CHANGES / 2 ||
+	       time_after(jiffies, b->begun + BATCH_TIME);
+}
+
 /* Commit what the bios of a batch changed, and let them go. */
-static void finish_batch(struct remap_set *set, struct bio_list *batch)
+static void finish_batch(struct remap_set *set, struct batch *b)
 {
 	int r = commit_changes(set);
 	struct bio *bio;
 
-	while ((bio = bio_list_pop(batch))) {
+	b->nr = 0;
+	while ((bio = bio_list_pop(&b->bios))) {
 		struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
 
 		bool again = bio->bi_status == BLK_STS_DM_REQUEUE;
@@ -746,7 +764,7 @@ static void finish_batch(struct remap_set *set, struct bio_list *batch)
 	}
 }
 
-static void process_bios(struct remap_set *set, struct bio_list *bios, struct bio_list *batch)
+static void process_bios(struct remap_set *set, struct bio_list *bios, struct batch *b)
 {
 	struct bio *bio;
 
@@ -754,12 +772,13 @@ static void process_bios(struct remap_set *set, struct bio_list *bios, struct bi
 		struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
 		u32 holds = set->map.holds;
 
+		if (!b->nr++)
+			b->begun = jiffies;
 		bio->bi_status = process_bio(set, bio);
 		pb->staged = set->map.holds != holds;
-		bio_list_add(batch, bio);
-		if (bio_list_size(batch) >= BATCH_BIOS ||
-		    set->map.nr_changes > MAP_MAX_CHANGES / 2)
-			finish_batch(set, batch);
+		bio_list_add(&b->bios, bio);
+		if (batch_is_full(set, b))
+			finish_batch(set, b);
 	}
 }
 
@@ -789,31 +808,22 @@ int remap_request(struct remap_set *set, struct remap_request *rq)
 	return rq->error;
 }
 
-/* Move @max of the bios that wait, or all, to @bios. Returns how many these are. */
-static unsigned int take_bios(struct remap_set *set, struct bio_list *bios, unsigned int max)
-{
-	unsigned int nr = 0;
-
-	spin_lock_irq(&set->queue_lock);
-	for (; nr < max && !bio_list_empty(&set->queue); nr++)
-		bio_list_add(bios, bio_list_pop(&set->queue));
-	spin_unlock_irq(&set->queue_lock);
-	return nr;
-}
-
-/*
- * All that wait, and what fails meanwhile, so that it shares the commit: no more than there
- * were at first, for each may take as long as a disk tries to read, and the first wait for it.
- */
+/* All bios that wait, and those that fail meanwhile, until their batch is full. */
 static void process_queue(struct remap_set *set)
 {
-	struct bio_list bios = BIO_EMPTY_LIST, batch = BIO_EMPTY_LIST;
-	unsigned int nr = take_bios(set, &bios, UINT_MAX);
+	struct bio_list bios = BIO_EMPTY_LIST;
+	struct batch b = { };
 
-	process_bios(set, &bios, &batch);
-	if (!bio_list_empty(&batch) && take_bios(set, &bios, nr))
-		process_bios(set, &bios, &batch);
-	finish_batch(set, &batch);
+	do {
+		spin_lock_irq(&set->queue_lock);
+		bio_list_merge(&bios, &set->queue);
+		bio_list_init(&set->queue);
+		spin_unlock_irq(&set->queue_lock);
+		if (bio_list_empty(&bios))
+			break;
+		process_bios(set, &bios, &b);
+	} while (b.nr);
+	finish_batch(set, &b);
 }
 
 void remap_work(struct work_struct *work)
