@@ -125,6 +125,33 @@ test_slow_writes_timed() {
 	slow_writes slow-ms 60000
 }
 
+# Who waits for a disk that takes seconds to fail waits for few others: 6 writes fail,
+# each after some 4 s, and commits are shared only by those of a few seconds.
+test_slow_errors() {
+	local nr
+	modprobe dm-delay
+	null_disk disk1 32
+	null_disk disk2 16
+	dm_make data "$(linear_table "$disk1")"
+	make_set set /dev/mapper/data "$disk2"
+	for ((nr = 0; nr < 6; nr++)); do
+		bad "$disk1" $(($(offset_of set) + 100 + 16 * nr))
+	done
+	dm_swap data "0 $(sectors_of "$disk1") delay $disk1 0 200"
+	for ((nr = 0; nr < 6; nr++)); do
+		(
+			dd if=/dev/zero of=/dev/mapper/set bs=512 count=1 oflag=direct \
+				seek=$((100 + 16 * nr)) &>/dev/null
+			echo "$EPOCHSECONDS" >"$TMP/done$nr"
+		) &
+	done
+	wait
+	check_is "R1: all writes succeeded, and moved their blocks" "$(status set relocated)" "6"
+	mapfile -t ended < <(cat "$TMP"/done* | sort -n)
+	# The first begins alone; without a bound all others would end together.
+	check_that "R6: some end while others still wait" "$((ended[5] - ended[1]))" "> 3"
+}
+
 # Slots are few, so that they are taken again at once, and reads from them are
 # slow: one that is on its way to a slot must not see the next block there.
 test_slots_are_reused() {
