@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Command lines: which command, its options, and numbers as people type them. */
 #include <getopt.h>
+#include <stdlib.h>
 
 #include "cli.h"
 #include "fuzz.h"
@@ -45,6 +46,11 @@ int fail(const char *fmt, ...)
 int fail_errno(int err, const char *fmt, ...)
 {
 	return FAILED;
+}
+
+void no_memory(void)
+{
+	abort();
 }
 
 static void numbers(const char *text)
