@@ -88,7 +88,7 @@ int scan_sets(const struct invocation *inv, unsigned int flags,
 			return fail_errno(-ENOMEM, "%s", inv->command->name);
 		while ((paths[n] = option_nth(inv, "device", n))) {
 			/* The scan skips what it can not open; here it was asked for. */
-			fd = open(paths[n], O_RDONLY | O_CLOEXEC);
+			fd = open(paths[n], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 			if (fd < 0) {
 				err = fail_errno(-errno, "%s", paths[n]);
 				free(paths);

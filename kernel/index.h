@@ -41,7 +41,7 @@ void reserve_destroy(struct remap_reserve *rsv);
  * Two levels: a root array of leaves sorted by their first key, each leaf one
  * page of (key - base, value) pairs. 8 bytes an entry plus what is unused.
  *
- * Readers hold rcu_read_lock() and check a seqcount around the whole lookup;
+ * Readers are in an RCU section of any kind and check a seqcount around the whole lookup;
  * a lookup that races with a change returns nonsense, but returns. The one
  * writer holds that seqcount's write side.
  */

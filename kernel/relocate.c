@@ -764,8 +764,10 @@ static void finish_batch(struct remap_set *set, struct batch *b)
 	}
 }
 
-static void process_bios(struct remap_set *set, struct bio_list *bios, struct batch *b)
+/* True if a batch became full, and was finished. */
+static bool process_bios(struct remap_set *set, struct bio_list *bios, struct batch *b)
 {
+	bool finished = false;
 	struct bio *bio;
 
 	while ((bio = bio_list_pop(bios))) {
@@ -777,9 +779,12 @@ static void process_bios(struct remap_set *set, struct bio_list *bios, struct ba
 		bio->bi_status = process_bio(set, bio);
 		pb->staged = set->map.holds != holds;
 		bio_list_add(&b->bios, bio);
-		if (batch_is_full(set, b))
+		if (batch_is_full(set, b)) {
 			finish_batch(set, b);
+			finished = true;
+		}
 	}
+	return finished;
 }
 
 /* --- The queue ----------------------------------------------------------- */
@@ -808,21 +813,27 @@ int remap_request(struct remap_set *set, struct remap_request *rq)
 	return rq->error;
 }
 
-/* All bios that wait, and those that fail meanwhile, until their batch is full. */
+/* Move all bios that wait to @bios. False if there are none. */
+static bool take_queue(struct remap_set *set, struct bio_list *bios)
+{
+	spin_lock_irq(&set->queue_lock);
+	bio_list_merge(bios, &set->queue);
+	bio_list_init(&set->queue);
+	spin_unlock_irq(&set->queue_lock);
+	return !bio_list_empty(bios);
+}
+
+/*
+ * All bios that wait, and those that fail meanwhile, until a batch is full: then
+ * requests have their turn.
+ */
 static void process_queue(struct remap_set *set)
 {
 	struct bio_list bios = BIO_EMPTY_LIST;
 	struct batch b = { };
 
-	do {
-		spin_lock_irq(&set->queue_lock);
-		bio_list_merge(&bios, &set->queue);
-		bio_list_init(&set->queue);
-		spin_unlock_irq(&set->queue_lock);
-		if (bio_list_empty(&bios))
-			break;
-		process_bios(set, &bios, &b);
-	} while (b.nr);
+	while (take_queue(set, &bios) && !process_bios(set, &bios, &b))
+		;
 	finish_batch(set, &b);
 }
 

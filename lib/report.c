@@ -84,7 +84,7 @@ static u64 settled(const struct dmremap_report *report)
 }
 
 static int count_pages(struct dmremap_report *report, unsigned int n,
-			struct dmremap_member_report *m)
+		       struct dmremap_member_report *m)
 {
 	const struct dmri_image *image = report->image;
 	_free_ uint8_t *copies = calloc(image->nr_pages, 1);

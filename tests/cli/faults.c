@@ -6,8 +6,7 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
+#include <linux/fcntl.h>	/* fcntl.h declares open() otherwise */
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -108,33 +107,15 @@ void *realloc(void *old, size_t size)
 	return no_memory(__builtin_return_address(0), true) ? NULL : __libc_realloc(old, size);
 }
 
-static int open_at(int dir, const char *path, int flags, va_list args)
+/* Who gives no mode creates nothing: then the kernel does not look at it. */
+int openat64(int dir, const char *path, int flags, mode_t mode)
 {
-	mode_t mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(args, mode_t) : 0;
-
 	return fails(OPEN, EMFILE) ? -1 : syscall(SYS_openat, dir, path, flags, mode);
 }
 
-int open64(const char *path, int flags, ...)
+int open64(const char *path, int flags, mode_t mode)
 {
-	va_list args;
-	int fd;
-
-	va_start(args, flags);
-	fd = open_at(AT_FDCWD, path, flags, args);
-	va_end(args);
-	return fd;
-}
-
-int openat64(int dir, const char *path, int flags, ...)
-{
-	va_list args;
-	int fd;
-
-	va_start(args, flags);
-	fd = open_at(dir, path, flags, args);
-	va_end(args);
-	return fd;
+	return openat64(AT_FDCWD, path, flags, mode);
 }
 
 ssize_t read(int fd, void *buf, size_t size)

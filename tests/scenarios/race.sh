@@ -152,6 +152,32 @@ test_slow_errors() {
 	check_that "R6: some end while others still wait" "$((ended[5] - ended[1]))" "> 3"
 }
 
+# Writes go on failing on a slow disk; who asks for something meanwhile has his turn.
+test_request_among_errors() {
+	local nr off begun
+	modprobe dm-delay
+	null_disk disk1 32
+	null_disk disk2 16
+	dm_make data "$(linear_table "$disk1")"
+	make_set set /dev/mapper/data "$disk2"
+	off=$(offset_of set)
+	for ((nr = 0; nr < 200; nr++)); do
+		echo "+$((off + 16 * nr))-$((off + 16 * nr))"
+	done >"$NULLB/${disk1##*/}/badblocks"
+	dm_swap data "0 $(sectors_of "$disk1") delay $disk1 0 25"
+	for ((nr = 0; nr < 40; nr++)); do
+		dd if=/dev/zero of=/dev/mapper/set bs=8k count=5 oflag=direct \
+			seek=$((5 * nr)) &>/dev/null &
+	done
+	sleep 2
+	begun=$EPOCHSECONDS
+	check "R5: a block is moved on request" message set relocate 7000 1
+	check_that "R6: while writes fail all the time" "$(status set relocated)" "< 120"
+	echo "# after $((EPOCHSECONDS - begun)) s"
+	wait
+	check_is "R1: all writes succeeded, and moved their blocks" "$(status set relocated)" "201"
+}
+
 # Slots are few, so that they are taken again at once, and reads from them are
 # slow: one that is on its way to a slot must not see the next block there.
 test_slots_are_reused() {

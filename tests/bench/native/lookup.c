@@ -16,7 +16,7 @@
 
 #define SAMPLES		20000
 #define GROUP		16
-#define WARM_BLOCKS	256	/* whose 4 KiB pages the TLB holds; the kernel's are larger */
+#define WARM_BLOCKS	1024
 #define COLD_SAMPLES	2000
 #define COLD_BATCH	20
 #define EVICT		(64U << 20)
