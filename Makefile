@@ -10,7 +10,7 @@ PREFIX ?= /usr
 Q := @
 
 .PHONY: all module user netlink demo check check-kernels bench torture torture-powercut fuzz
-.PHONY: check-debug coverage
+.PHONY: check-debug check-valgrind coverage
 .PHONY: install install-dkms clean help
 all: module user
 
@@ -47,6 +47,8 @@ check-kernels:
 	$(Q)tests/kernels
 check-debug:
 	$(Q)tests/debug/run $(TESTS)
+check-valgrind:
+	$(Q)tests/valgrind $(TESTS)
 coverage:
 	$(Q)tests/coverage $(if $(SCENARIOS),--scenarios $(filter-out all,$(SCENARIOS))) \
 		$(if $(MODULE_SCENARIOS),--module $(filter-out all,$(MODULE_SCENARIOS)))
@@ -82,6 +84,7 @@ help:
 	@echo 'make check-kernels    the same scenarios on every supported kernel'
 	@echo 'make check-debug      the same in a kernel with KASAN, lockdep, kmemleak and'
 	@echo '                      failing allocations (TESTS=...); hours'
+	@echo 'make check-valgrind   unit tests and commands under valgrind; some minutes'
 	@echo 'make coverage         what unit and output tests reach of the programs;'
 	@echo '                      SCENARIOS=all or ...: these too; MODULE_SCENARIOS=...: and'
 	@echo '                      what they reach of the module'
