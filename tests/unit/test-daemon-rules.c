@@ -177,6 +177,26 @@ void worker_nl_drop(struct worker *worker)
 {
 }
 
+/* Its seconds are hundredths here: what is waited for is what the clock says, not the timer. */
+int sd_event_add_time_relative(sd_event *event, sd_event_source **source, clockid_t clock,
+			       uint64_t usec, uint64_t accuracy,
+			       sd_event_time_handler_t handler, void *arg)
+{
+	uint64_t now;
+	int r = sd_event_now(event, clock, &now);
+
+	return r < 0 ? r : sd_event_add_time(event, source, clock, now + usec / 100,
+					     accuracy / 100, handler, arg);
+}
+
+int sd_event_source_set_time_relative(sd_event_source *source, uint64_t usec)
+{
+	uint64_t now;
+	int r = sd_event_now(sd_event_source_get_event(source), CLOCK_MONOTONIC, &now);
+
+	return r < 0 ? r : sd_event_source_set_time(source, now + usec / 100);
+}
+
 static bool do_job(void)
 {
 	struct dmremap_error err = { "" };
@@ -197,11 +217,10 @@ static void run(void)
 		;
 }
 
-/* The timer of a second. */
 static void wait_for_tick(void)
 {
 	clock_ += NSEC_PER_SEC;
-	sd_event_run(daemon_.event, 2 * USEC_PER_SEC);
+	sd_event_run(daemon_.event, USEC_PER_SEC / 5);
 	run();
 }
 
