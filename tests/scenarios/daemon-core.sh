@@ -450,25 +450,3 @@ test_daemon_history_damaged() {
 	check "a new one is kept" wait_until 10 eval \
 		'[[ $(history "select count(*) from events") -gt 0 ]]'
 }
-
-# Many sets: little memory, and no work while nothing happens.
-test_daemon_idle() {
-	local i pid rss before after
-	for ((i = 0; i < 16; i++)); do
-		null_disk data 16
-		null_disk spare 4
-		make_set "set$i" "$data" "$spare"
-	done
-	daemon_start
-	check "all are known" wait_until 30 eval \
-		'[[ $(systemctl show --property StatusText --value dmremapd) == "16 sets in use"* ]]'
-	sleep 5
-	pid=$(daemon_pid)
-	rss=$(awk '/VmRSS/ { print $2 }' "/proc/$pid/status")
-	check_that "RSS in KiB" "$rss" "< 16384"
-	before=$(awk '{ print $14 + $15 }' "/proc/$pid/stat")
-	sleep 20
-	after=$(awk '{ print $14 + $15 }' "/proc/$pid/stat")
-	check_that "hundredths of a second in 20 s" $((after - before)) "<= 4"
-	echo "# RSS $rss KiB, $((after - before)) ticks"
-}
