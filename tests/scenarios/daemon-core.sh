@@ -450,3 +450,31 @@ test_daemon_history_damaged() {
 	check "a new one is kept" wait_until 10 eval \
 		'[[ $(history "select count(*) from events") -gt 0 ]]'
 }
+
+# How often a process was woken, or put aside for another.
+switches() { # PID
+	cat /proc/"$1"/task/*/status | awk '/ctxt_switches/ { sum += $2 } END { print sum }'
+}
+
+# Many sets: little memory, and no work while nothing happens. That is counted in wakeups: the
+# time that one takes says little on a machine that is emulated.
+test_daemon_idle() {
+	local i pid rss before woken
+	for ((i = 0; i < 16; i++)); do
+		null_disk data 16
+		null_disk spare 4
+		make_set "set$i" "$data" "$spare"
+	done
+	daemon_start
+	check "all are known" wait_until 30 eval \
+		'[[ $(systemctl show --property StatusText --value dmremapd) == "16 sets in use"* ]]'
+	sleep 5
+	pid=$(daemon_pid)
+	rss=$(awk '/VmRSS/ { print $2 }' "/proc/$pid/status")
+	check_that "RSS in KiB" "$rss" "< 16384"
+	before=$(switches "$pid")
+	sleep 20
+	woken=$(($(switches "$pid") - before))
+	check_that "wakeups in 20 s" "$woken" "<= 8"
+	echo "# RSS $rss KiB, $woken wakeups"
+}
