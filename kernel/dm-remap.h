@@ -2,7 +2,7 @@
 /*
  * Internal interfaces of the remap target. One section per source file, in
  * the order in which they stand on each other: index, map, store, spare,
- * health, relocate, policy, statistics, events, scrub, set, target.
+ * health, relocate, policy, statistics, events, scrub, set, path, target.
  *
  * Threads. Any number of submitters and completions read the map without a
  * lock. Only the worker of a set (relocate.c) changes it, waits for I/O, and
@@ -115,17 +115,21 @@ static __always_inline bool map_may_touch(const struct remap_map *map, u64 first
 	/* Cheaper than rcu_read_lock(), and nothing here sleeps. */
 	rcu_read_lock_sched();
 	f = rcu_dereference_sched(map->front);
-	may = front_may_hold(f, first);
-	if (unlikely(first != last) && !may)
-		may = front_may_hold_any(f, first + 1, last);
+	may = front_may_hold(f, front_hash(first)) ||
+	      (first != last && front_may_hold_any(f, first + 1, last));
 	rcu_read_unlock_sched();
 	return may;
 }
 
-/* The same of one block, in a section without preemption of the caller. */
-static __always_inline bool map_may_hold(const struct remap_map *map, u64 block)
+/* The same of one block, by its hash. */
+static __always_inline bool map_may_hold(const struct remap_map *map, u64 hash)
 {
-	return front_may_hold(rcu_dereference_sched(map->front), block);
+	bool may;
+
+	rcu_read_lock_sched();
+	may = front_may_hold(rcu_dereference_sched(map->front), hash);
+	rcu_read_unlock_sched();
+	return may;
 }
 
 /* The first entry at or after @block; any context. False: none. */
@@ -152,11 +156,11 @@ static __always_inline void entry_read(struct map_entry *e, u64 block, u32 value
 }
 
 /*
- * Where @block is, if the table before the index has it and nothing else about it matters:
- * it was moved, is not held, and all of it can be read. False if not, and always while the
- * map changes; then map_get_rcu() knows. Never waits. In a section without preemption.
+ * Where the block of this hash is, if the table before the index has it and nothing else about
+ * it matters: it was moved, is not held, and all of it can be read. False if not, and always
+ * while the map changes; then map_get_rcu() knows. Never waits. In a section without preemption.
  */
-static __always_inline bool map_try_slot(const struct remap_map *map, u64 block,
+static __always_inline bool map_try_slot(const struct remap_map *map, u64 block, u64 hash,
 					 unsigned int *member, u32 *slot)
 {
 	unsigned int seq = raw_seqcount_begin(&map->changing);
@@ -165,7 +169,7 @@ static __always_inline bool map_try_slot(const struct remap_map *map, u64 block,
 
 	/* In here: one that was replaced before this is not told of changes. */
 	if (!front_find(rcu_dereference_sched(map->front), map->pages, map->nr_records, block,
-			&id, &r) || unlikely(r->invalid))
+			hash, &id, &r) || unlikely(r->invalid))
 		return false;
 	*member = dmr_key_member(le64_to_cpu(r->key));
 	*slot = le32_to_cpu(r->slot);
@@ -575,7 +579,7 @@ struct remap_ios {
  */
 struct remap_stats {
 	struct remap_ios ios[NR_PATHS][2];	/* reads, writes; DIRECT is the first */
-	u32 tick;			/* for sampling */
+	u32 tick;			/* I/Os since one was sampled */
 } ____cacheline_aligned;
 
 struct remap_latency {
@@ -705,10 +709,13 @@ enum remap_counter {
 	NR_COUNTERS
 };
 
+#define NO_SAMPLE	U32_MAX
+
 /* The set of an active table; lives from preresume to postsuspend. */
 struct remap_set {
 	/* What every I/O reads, up to the part of the map that is for it. */
 	struct block_device *data;	/* members[0], until the set ends */
+	struct block_device *only_data;	/* the same, or NULL if slots are on it as well */
 	sector_t data_offset;
 	struct remap_stats __percpu *stats;
 	u32 block_sectors;
@@ -716,7 +723,7 @@ struct remap_set {
 	unsigned int slot_turn;		/* see slot_io */
 	unsigned int bad_streak;	/* blocks found bad since a write succeeded */
 	u32 slow_jiffies;		/* by the policy; U32_MAX: nothing is slow */
-	u32 sample;			/* by the policy: measure one of so many; 0: none */
+	u32 sample;			/* by the policy: measure one of so many, or NO_SAMPLE */
 	bool timed;			/* one of the two is asked for */
 	struct remap_map map ____cacheline_aligned;
 
@@ -885,6 +892,11 @@ void set_remove_device(struct remap_set *set, struct dm_dev *dev);
 
 /* Look whether spare blocks are low or full now, and tell if that is new. Worker. */
 void spare_edges(struct remap_set *set);
+
+/* --- path.c: the way of a bio -------------------------------------------- */
+
+int remap_map(struct dm_target *ti, struct bio *bio);
+int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error);
 
 /* --- status.c, message.c, target.c --------------------------------------- */
 

@@ -123,7 +123,7 @@ bool front_may_hold_any(const struct remap_front *f, u64 first, u64 last)
 	if (last - first >= MAX_ASKED)
 		return true;
 	for (; first <= last; first++)
-		if (front_may_hold(f, first))
+		if (front_may_hold(f, front_hash(first)))
 			return true;
 	return false;
 }

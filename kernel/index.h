@@ -142,15 +142,15 @@ static inline u32 front_next(const struct remap_front *f, u32 at)
 }
 
 /*
- * Look in the table for the record of a @block that was moved: true if it is there, then @id
- * is its number. @pages hold the records. One comparison tells that it is of this block,
- * and moved; values that are no number of a record say that the block is held.
+ * Look in the table for the record of a @block that was moved, by its @hash: true if it is
+ * there, then @id is its number. @pages hold the records. One comparison tells that it is of
+ * this block, and moved; values that are no number of a record say that the block is held.
  */
 static __always_inline bool
 front_find(const struct remap_front *f, struct dmr_page * const *pages, u32 nr_records,
-	   u64 block, u32 *id, const struct dmr_record **record)
+	   u64 block, u64 hash, u32 *id, const struct dmr_record **record)
 {
-	u32 at = front_place(front_hash(block), f->nr_cells), n;
+	u32 at = front_place(hash, f->nr_cells), n;
 	u64 key = dmr_key(DMR_RECORD_REMAPPED, 0, block);
 
 	for (n = 0; n < FRONT_PROBES; n++, at = front_next(f, at)) {
@@ -175,10 +175,12 @@ front_find(const struct remap_front *f, struct dmr_page * const *pages, u32 nr_r
 	return false;
 }
 
-/* Most often the first bit says no. Hidden, or the compiler would always look at two. */
-static __always_inline bool front_may_hold(const struct remap_front *f, u64 block)
+/*
+ * May the block of this hash have an entry? Most often the first bit says no. Hidden, or the
+ * compiler would always look at two.
+ */
+static __always_inline bool front_may_hold(const struct remap_front *f, u64 hash)
 {
-	u64 hash = front_hash(block);
 	u64 word = READ_ONCE(f->words[front_place(hash, f->nr_words)]);
 	unsigned int bit;
 

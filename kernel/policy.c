@@ -21,7 +21,7 @@ void policy_take(struct remap_set *set, const struct dmr_policy *disk)
 	WRITE_ONCE(p->tries, 1 + le32_to_cpu(disk->retries));
 	WRITE_ONCE(p->slow_us, slow ? slow * USEC_PER_MSEC : U32_MAX);
 	WRITE_ONCE(set->slow_jiffies, slow ? msecs_to_jiffies(slow) : U32_MAX);
-	WRITE_ONCE(set->sample, le32_to_cpu(disk->sample));
+	WRITE_ONCE(set->sample, policy_value(disk->sample, NO_SAMPLE));
 	/* After what it is about: who sees it too early or too late misses one I/O. */
 	WRITE_ONCE(set->timed, slow || disk->sample);
 	WRITE_ONCE(p->breaker_streak, policy_value(disk->breaker_streak, DMR_DEFAULT_STREAK));

@@ -251,6 +251,7 @@ static struct remap_set *set_alloc(struct dm_target *ti, struct remap_target *rt
 	set->node = node;
 	set->reserve.node = node;
 	set->data = rt->data->bdev;
+	set->only_data = rt->internal ? NULL : set->data;
 	set->data_offset = rt->data_offset;
 	set->name = dm_table_device_name(ti->table);
 	set->degraded_ok = rt->degraded;

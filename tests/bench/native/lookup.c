@@ -125,15 +125,15 @@ static void free_map(void)
 
 /* --- Lookups ----------------------------------------------------------------- */
 
-/* As map_may_touch() and map_get() do it. */
+/* As map_may_hold(), map_try_slot() and map_get() do it. */
 static __attribute__((noinline)) bool lookup(u64 block, u32 *value)
 {
 	const struct dmr_record *record;
-	u64 found;
+	u64 found, hash = front_hash(block);
 
-	if (!front_may_hold(front, block))
+	if (!front_may_hold(front, hash))
 		return false;
-	if (front_find(front, pages, nr_records, block, value, &record))
+	if (front_find(front, pages, nr_records, block, hash, value, &record))
 		return true;
 	return index_next(&ix, block, &found, value) && found == block;
 }
