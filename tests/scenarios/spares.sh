@@ -259,6 +259,12 @@ test_internal_spare() {
 	check_is "R1: all is read back" "$(sectors $dev 0 80)" "0-15:1 16-39:2 40-79:1"
 	restart set
 	check_is "R2: and after a restart" "$(sectors $dev 0 80)" "0-15:1 16-39:2 40-79:1"
+	set_good 16 39
+	# It waits for whatever is on its way to the slots.
+	check "R6: slots that were read are given back" message set release 0 10
+	check_is "R1: and all is read from where it was" "$(sectors $dev 0 80)" "0-15:1 16-39:2 40-79:1"
+	fail_blocks 2 4 3
+	check_is "R2: blocks are relocated again" "$(map_remapped set)" "2 3 4"
 	dm_swap lower "$(error_table "$data")"
 	check_fails "R4: with the disk gone writes fail" write_sectors $dev 800 8 3
 	dm_swap lower "$(linear_table "$data")"
