@@ -18,6 +18,16 @@ static __always_inline struct remap_set *set_of(const struct dm_target *ti)
 	return rt->set;
 }
 
+static __always_inline u64 first_block(const struct remap_set *set, const struct bio *bio)
+{
+	return bio->bi_iter.bi_sector >> set->block_shift;
+}
+
+static __always_inline u64 last_block(const struct remap_set *set, const struct bio *bio)
+{
+	return (bio_end_sector(bio) - 1) >> set->block_shift;
+}
+
 static __always_inline int aim_at_data(struct remap_set *set, struct bio *bio,
 				       struct remap_bio *pb)
 {
@@ -141,8 +151,8 @@ static int map_found(struct remap_set *set, struct bio *bio, struct remap_bio *p
 
 static noinline int map_by_index(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
 {
-	u64 first = bio->bi_iter.bi_sector >> set->block_shift;
-	u64 last = (bio_end_sector(bio) - 1) >> set->block_shift;
+	u64 first = first_block(set, bio);
+	u64 last = last_block(set, bio);
 	struct map_entry e;
 	unsigned int turn;
 	bool found;
@@ -203,7 +213,7 @@ static noinline int map_by_entry(struct remap_set *set, struct bio *bio, struct 
 {
 	struct slot_found s;
 
-	if (unlikely(!find_slot(set, bio->bi_iter.bi_sector >> set->block_shift, hash, &s)))
+	if (unlikely(!find_slot(set, first_block(set, bio), hash, &s)))
 		return map_by_index(set, bio, pb);
 	return send_to_found(set, bio, pb, &s);
 }
@@ -215,7 +225,7 @@ static noinline int map_by_entry(struct remap_set *set, struct bio *bio, struct 
 static noinline int map_before_entry(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
 {
 	sector_t sector = bio->bi_iter.bi_sector;
-	u64 first = sector >> set->block_shift, next;
+	u64 first = first_block(set, bio), next;
 	bool found;
 
 	rcu_read_lock_sched();
@@ -223,7 +233,7 @@ static noinline int map_before_entry(struct remap_set *set, struct bio *bio, str
 	rcu_read_unlock_sched();
 	if (unlikely(!found || next == first))
 		return map_by_index(set, bio, pb);
-	if (next <= (bio_end_sector(bio) - 1) >> set->block_shift)
+	if (next <= last_block(set, bio))
 		dm_accept_partial_bio(bio, (next << set->block_shift) - sector);
 	return send_to_data(set, bio, pb);
 }
@@ -231,8 +241,8 @@ static noinline int map_before_entry(struct remap_set *set, struct bio *bio, str
 /* A read or write of several blocks. One that was split before a block begins with it. */
 static noinline int map_long(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
 {
-	u64 first = bio->bi_iter.bi_sector >> set->block_shift;
-	u64 last = (bio_end_sector(bio) - 1) >> set->block_shift;
+	u64 first = first_block(set, bio);
+	u64 last = last_block(set, bio);
 	u64 hash = front_hash(first);
 	struct slot_found s;
 
@@ -310,8 +320,8 @@ static __always_inline int map_io(struct remap_set *set, struct bio *bio, struct
 				  unsigned int op)
 {
 	if (has_entries(set, pb)) {
-		u64 first = bio->bi_iter.bi_sector >> set->block_shift;
-		u64 last = (bio_end_sector(bio) - 1) >> set->block_shift;
+		u64 first = first_block(set, bio);
+		u64 last = last_block(set, bio);
 		u64 hash = front_hash(first);
 
 		if (unlikely(first != last))
@@ -333,8 +343,6 @@ static noinline int map_sample(struct remap_set *set, struct bio *bio, struct re
 /* A flush, a discard, a secure erase or a write of zeroes. */
 static noinline int map_other(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
 {
-	u64 first, last;
-
 	if (bio->bi_opf & REQ_PREFLUSH)
 		return map_flush(set, bio, pb);
 	/* A race, as in remap_map(). */
@@ -343,9 +351,8 @@ static noinline int map_other(struct remap_set *set, struct bio *bio, struct rem
 		if (is_sample(set))
 			start_sample(set, pb);
 	}
-	first = bio->bi_iter.bi_sector >> set->block_shift;
-	last = (bio_end_sector(bio) - 1) >> set->block_shift;
-	if (has_entries(set, pb) && map_may_touch(&set->map, first, last))
+	if (has_entries(set, pb) &&
+	    map_may_touch(&set->map, first_block(set, bio), last_block(set, bio)))
 		return map_by_index(set, bio, pb);
 	return send_to_data(set, bio, pb);
 }
