@@ -52,6 +52,6 @@ $(TOOLS)/lookup: $(LOOKUP_SOURCES) kernel/index.h $(wildcard tests/bench/native/
 
 .PHONY: bench-native
 bench-native: $(TOOLS)/lookup
-	$(Q)$(TOOLS)/lookup >$(BUILD)/bench-native.json
+	$(Q)GLIBC_TUNABLES=glibc.malloc.hugetlb=1 $(TOOLS)/lookup >$(BUILD)/bench-native.json
 	$(Q)cat $(BUILD)/bench-native.json
 	$(Q)tests/bench/table --goals <$(BUILD)/bench-native.json >&2 || true

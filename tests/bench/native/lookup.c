@@ -5,6 +5,11 @@
  * stamp counter, of which what an empty measurement takes is subtracted. Every answer is
  * checked; a wrong one ends it with nothing said. Argument: with more entries than these
  * nothing is measured.
+ *
+ * The module's memory is mapped by large pages: pages of the slab as all of the direct map,
+ * what kvmalloc() gets from vmalloc() since Linux 5.18 where it is 2 MiB or more. Here it is
+ * so where malloc() asks for it, GLIBC_TUNABLES=glibc.malloc.hugetlb=1, and the machine has
+ * some; how much of the memory was, is told too.
  */
 #include "kernel.h"
 
@@ -16,6 +21,7 @@
 
 #define SAMPLES		20000
 #define GROUP		16
+#define ROUNDS		9
 #define WARM_BLOCKS	1024
 #define COLD_SAMPLES	2000
 #define COLD_BATCH	20
@@ -209,6 +215,25 @@ static void say(const char *name, const char *what, double ticks)
 	fflush(stdout);
 }
 
+/* What of this program's memory large pages map, in percent. */
+static void say_huge(const char *size, const char *layout)
+{
+	FILE *file = fopen("/proc/self/smaps_rollup", "re");
+	unsigned long all = 0, huge = 0;
+	char line[256];
+
+	if (!file)
+		return;
+	while (fgets(line, sizeof(line), file)) {
+		sscanf(line, "Anonymous: %lu", &all);
+		sscanf(line, "AnonHugePages: %lu", &huge);
+	}
+	fclose(file);
+	if (all)
+		printf("{\"name\": \"index.huge-pages.%s.%s\", \"value\": %.1f, \"unit\": \"%%\"}\n",
+		       size, layout, 100. * huge / all);
+}
+
 /* Look up @nr blocks; how long that took, less what measuring takes. */
 static u64 timed(lookup_fn fn, const u64 *keys, u32 nr, bool hit, u64 empty)
 {
@@ -229,12 +254,12 @@ static u64 timed(lookup_fn fn, const u64 *keys, u32 nr, bool hit, u64 empty)
 
 /*
  * The counter may be coarse: the median is that of groups, the 99th percentile that of
- * single lookups.
+ * single lookups, in the round that others on the machine disturbed least.
  */
 static void measure_warm(const char *name, lookup_fn fn, bool hit)
 {
 	static u64 ticks[SAMPLES], keys[WARM_BLOCKS + GROUP];
-	u64 empty = empty_ticks();
+	u64 empty = empty_ticks(), least = UINT64_MAX;
 	u32 i, round;
 
 	for (i = 0; i < WARM_BLOCKS + GROUP; i++)
@@ -244,10 +269,14 @@ static void measure_warm(const char *name, lookup_fn fn, bool hit)
 			ticks[i] = timed(fn, keys + i % WARM_BLOCKS, GROUP, hit, empty);
 	qsort(ticks, SAMPLES, sizeof(*ticks), compare);
 	say(name, "", (double)ticks[SAMPLES / 2] / GROUP);
-	for (i = 0; i < SAMPLES; i++)
-		ticks[i] = timed(fn, keys + i % WARM_BLOCKS, 1, hit, empty);
-	qsort(ticks, SAMPLES, sizeof(*ticks), compare);
-	say(name, ".p99", ticks[SAMPLES / 100 * 99]);
+	for (round = 0; round < ROUNDS; round++) {
+		for (i = 0; i < SAMPLES; i++)
+			ticks[i] = timed(fn, keys + i % WARM_BLOCKS, 1, hit, empty);
+		qsort(ticks, SAMPLES, sizeof(*ticks), compare);
+		if (ticks[SAMPLES / 100 * 99] < least)
+			least = ticks[SAMPLES / 100 * 99];
+	}
+	say(name, ".p99", least);
 }
 
 /* Other blocks each time, and nothing in the caches when they are begun with. */
@@ -303,6 +332,7 @@ int main(int argc, char **argv)
 			break;
 		make_blocks(sizes[i / 2].nr, i % 2);
 		make_map();
+		say_huge(sizes[i / 2].name, layout);
 		for (what = 0; what < 4; what++) {
 			bool hit = what & 1, alone = what & 2;
 
