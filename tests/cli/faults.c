@@ -21,6 +21,7 @@ static const char *const names[KINDS] = { "alloc", "open", "read", "write", "syn
 static atomic_uint calls[KINDS];
 static int wanted = -1;
 static unsigned int wanted_call;
+static bool over;
 
 /* What glibc calls its own functions, behind the names that are replaced here. */
 void *__libc_malloc(size_t size);
@@ -61,8 +62,24 @@ __attribute__((noinline)) bool fault_hit(int error)
 
 static bool fails(enum kind kind, int error)
 {
-	return atomic_fetch_add(&calls[kind], 1) + 1 == wanted_call && (int)kind == wanted &&
-	       fault_hit(error);
+	return !over && atomic_fetch_add(&calls[kind], 1) + 1 == wanted_call &&
+	       (int)kind == wanted && fault_hit(error);
+}
+
+/*
+ * What gcov writes when a program ends, beginning with a look at its variables, is not of
+ * the program: no call counts from then on.
+ */
+char *getenv(const char *name)
+{
+	size_t length = strlen(name);
+	char **at;
+
+	over |= !strncmp(name, "GCOV_", 5);
+	for (at = environ; at && *at; at++)
+		if (!strncmp(*at, name, length) && (*at)[length] == '=')
+			return *at + length + 1;
+	return NULL;
 }
 
 /*
