@@ -258,68 +258,43 @@ static struct condition *add(struct alerts *alerts, const struct alert *alert)
 
 /* --- State ------------------------------------------------------------------------- */
 
-static void put_text(struct json_object *o, const char *key, const char *value)
-{
-	if (value)
-		json_object_object_add(o, key, json_object_new_string(value));
-}
-
-static void put_number(struct json_object *o, const char *key, uint64_t value)
-{
-	json_object_object_add(o, key, json_object_new_int64(value));
-}
-
 static void save(struct daemon *daemon)
 {
-	struct json_object *list = json_object_new_array(), *o;
+	struct json_object *list = json_new_list(), *o;
 	struct condition *c;
 
 	LIST_FOREACH(c, &daemon->alerts->conditions, link) {
 		if (c->ended)
 			continue;
-		o = json_object_new_object();
-		put_text(o, "event", alert_texts[c->kind].event);
-		put_text(o, "name", c->name);
-		put_text(o, "uuid", c->uuid);
-		put_text(o, "subject", c->subject);
-		put_text(o, "spare", c->spare);
-		put_text(o, "disk", c->disk);
-		put_text(o, "detail", c->detail);
-		put_text(o, "reason", c->reason);
-		put_number(o, "count", c->count);
+		o = json_new();
+		json_add_text(o, "event", alert_texts[c->kind].event);
+		json_add_text(o, "name", c->name);
+		json_add_text(o, "uuid", c->uuid);
+		json_add_text(o, "subject", c->subject);
+		json_add_text(o, "spare", c->spare);
+		json_add_text(o, "disk", c->disk);
+		json_add_text(o, "detail", c->detail);
+		json_add_text(o, "reason", c->reason);
+		json_add_number(o, "count", c->count);
 		if (c->has_sector)
-			put_number(o, "sector", c->sector);
-		put_number(o, "since", c->since);
-		put_number(o, "told", c->told);
-		put_number(o, "seen", c->seen);
-		json_object_array_add(list, o);
+			json_add_number(o, "sector", c->sector);
+		json_add_number(o, "since", c->since);
+		json_add_number(o, "told", c->told);
+		json_add_number(o, "seen", c->seen);
+		json_append(list, o);
 	}
 	state_put(daemon, STATE_KEY, list);
 }
 
-static const char *get_text(struct json_object *o, const char *key)
-{
-	struct json_object *value;
-
-	return json_object_object_get_ex(o, key, &value) ? json_object_get_string(value) : NULL;
-}
-
-static uint64_t get_number(struct json_object *o, const char *key)
-{
-	struct json_object *value;
-
-	return json_object_object_get_ex(o, key, &value) ? json_object_get_int64(value) : 0;
-}
-
 static void load_one(struct alerts *alerts, struct json_object *o)
 {
-	const char *event = get_text(o, "event");
+	const char *event = json_get_text(o, "event");
 	struct alert alert = {
-		.name = get_text(o, "name"), .uuid = get_text(o, "uuid"),
-		.subject = get_text(o, "subject"), .spare = get_text(o, "spare"),
-		.disk = get_text(o, "disk"), .detail = get_text(o, "detail"),
-		.reason = get_text(o, "reason"), .count = get_number(o, "count"),
-		.has_sector = get_text(o, "sector"), .sector = get_number(o, "sector"),
+		.name = json_get_text(o, "name"), .uuid = json_get_text(o, "uuid"),
+		.subject = json_get_text(o, "subject"), .spare = json_get_text(o, "spare"),
+		.disk = json_get_text(o, "disk"), .detail = json_get_text(o, "detail"),
+		.reason = json_get_text(o, "reason"), .count = json_get_number(o, "count"),
+		.has_sector = json_get(o, "sector"), .sector = json_get_number(o, "sector"),
 	};
 	struct condition *c;
 
@@ -332,9 +307,9 @@ static void load_one(struct alerts *alerts, struct json_object *o)
 	c = add(alerts, &alert);
 	if (!c)
 		return;
-	c->since = get_number(o, "since");
-	c->told = get_number(o, "told");
-	c->seen = get_number(o, "seen");
+	c->since = json_get_number(o, "since");
+	c->told = json_get_number(o, "told");
+	c->seen = json_get_number(o, "seen");
 	c->asleep = true;
 }
 

@@ -170,6 +170,28 @@ const struct set_config *config_of(const struct config *config, const char *name
 /* All keys with section, help, range and the value in force: --print-config. */
 void config_print(const struct config *config, FILE *file);
 
+/* --- json.c: objects of json-c -------------------------------------------------- */
+
+struct json_object;
+
+/*
+ * What is made here is never NULL: without memory the process ends, with status 1. May be
+ * called in any thread, each object by one at a time. Objects that are added are given away.
+ */
+struct json_object *json_new(void);
+struct json_object *json_new_list(void);
+void json_add(struct json_object *o, const char *key, struct json_object *value);
+void json_add_number(struct json_object *o, const char *key, uint64_t value);
+void json_add_text(struct json_object *o, const char *key, const char *value);	/* NULL: not */
+void json_append(struct json_object *list, struct json_object *value);
+void json_append_number(struct json_object *list, uint64_t value);
+/* NULL and 0 where there is no such member, or @o is none that could have one. */
+struct json_object *json_get(struct json_object *o, const char *key);
+uint64_t json_get_number(struct json_object *o, const char *key);
+const char *json_get_text(struct json_object *o, const char *key);	/* belongs to @o */
+/* A copy of its text, to be freed, with JSON_C_TO_STRING_*; NULL without memory. */
+char *json_text(struct json_object *o, int flags);
+
 /* --- state.c: what outlives the daemon --------------------------------------- */
 
 /*
@@ -178,13 +200,11 @@ void config_print(const struct config *config, FILE *file);
  */
 #define STATE_DIRECTORY	"/var/lib/dm-remap"	/* or $STATE_DIRECTORY */
 
-struct json_object;
-
 /* A damaged file is put aside, told, and taken as empty. */
 int state_open(struct daemon *daemon);
 /* What is kept under @key, or NULL. Belongs to the state; valid until it is put again. */
 struct json_object *state_get(struct daemon *daemon, const char *key);
-/* Keep @value (given away; NULL: nothing) under @key. Written within a second. */
+/* Keep @value (given away) under @key. Written within a second. */
 void state_put(struct daemon *daemon, const char *key, struct json_object *value);
 /* Write now what is not written yet, at the end. */
 void state_close(struct daemon *daemon);

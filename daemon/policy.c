@@ -39,13 +39,10 @@ struct policy_job {
 
 static bool sent_version(struct daemon *daemon, const char *uuid, uint64_t *version)
 {
-	struct json_object *all = state_get(daemon, STATE_KEY), *value;
+	struct json_object *all = state_get(daemon, STATE_KEY);
 
-	if (!json_object_is_type(all, json_type_object) ||
-	    !json_object_object_get_ex(all, uuid, &value))
-		return false;
-	*version = json_object_get_int64(value);
-	return true;
+	*version = json_get_number(all, uuid);
+	return json_get(all, uuid);
 }
 
 static void remember_version(struct daemon *daemon, const char *uuid, uint64_t version)
@@ -56,8 +53,8 @@ static void remember_version(struct daemon *daemon, const char *uuid, uint64_t v
 	if (sent_version(daemon, uuid, &before) && before == version)
 		return;
 	all = json_object_is_type(all, json_type_object) ? json_object_get(all) :
-							    json_object_new_object();
-	json_object_object_add(all, uuid, json_object_new_int64(version));
+							    json_new();
+	json_add_number(all, uuid, version);
 	state_put(daemon, STATE_KEY, all);
 }
 

@@ -246,7 +246,7 @@ void record_sample(struct daemon *daemon, const char *what, const char *subject,
 	row->time = clock_now();
 	row->what = strdup(what);
 	row->subject = strdup(subject);
-	row->json = strdup(json_object_to_json_string_ext(sample, JSON_C_TO_STRING_PLAIN));
+	row->json = json_text(sample, JSON_C_TO_STRING_PLAIN);
 	if (!row->what || !row->subject || !row->json) {
 		free(row->what);
 		free(row->subject);

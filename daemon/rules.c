@@ -71,47 +71,30 @@ struct move {
 
 #define STATE_KEY	"rules"
 
-static uint64_t get_number(struct json_object *object, const char *key)
-{
-	struct json_object *value;
-
-	return json_object_object_get_ex(object, key, &value) ? json_object_get_uint64(value) : 0;
-}
-
 static void budget_load(struct set_rules *r)
 {
-	struct json_object *all = state_get(r->daemon, STATE_KEY), *mine;
+	struct json_object *mine = json_get(state_get(r->daemon, STATE_KEY), r->uuid);
 
-	if (!all || !json_object_is_type(all, json_type_object) ||
-	    !json_object_object_get_ex(all, r->uuid, &mine) ||
-	    !json_object_is_type(mine, json_type_object))
-		return;
-	r->budget.day = get_number(mine, "day");
-	r->budget.used = get_number(mine, "moved");
+	r->budget.day = json_get_number(mine, "day");
+	r->budget.used = json_get_number(mine, "moved");
 }
 
 /* With what other sets have there, unless that is of long ago. */
 static void budget_save(struct set_rules *r)
 {
-	struct json_object *old = state_get(r->daemon, STATE_KEY), *all, *mine;
+	struct json_object *old = state_get(r->daemon, STATE_KEY);
+	struct json_object *all = json_new(), *mine = json_new();
 
-	all = json_object_new_object();
-	mine = json_object_new_object();
-	if (!all || !mine) {
-		json_object_put(all);
-		json_object_put(mine);
-		return;
-	}
-	if (old && json_object_is_type(old, json_type_object)) {
+	if (json_object_is_type(old, json_type_object)) {
 		json_object_object_foreach(old, uuid, value) {
 			if (strcmp(uuid, r->uuid) &&
-			    get_number(value, "day") + BUDGET_DAYS > r->budget.day)
-				json_object_object_add(all, uuid, json_object_get(value));
+			    json_get_number(value, "day") + BUDGET_DAYS > r->budget.day)
+				json_add(all, uuid, json_object_get(value));
 		}
 	}
-	json_object_object_add(mine, "day", json_object_new_uint64(r->budget.day));
-	json_object_object_add(mine, "moved", json_object_new_uint64(r->budget.used));
-	json_object_object_add(all, r->uuid, mine);
+	json_add_number(mine, "day", r->budget.day);
+	json_add_number(mine, "moved", r->budget.used);
+	json_add(all, r->uuid, mine);
 	state_put(r->daemon, STATE_KEY, all);
 }
 
@@ -196,18 +179,16 @@ static void reasons_text(const struct acts *a, char *buf, size_t size)
 static void tell_history(struct daemon *daemon, const struct set_rules *r, const char *reasons)
 {
 	const struct acts *a = &r->acts;
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = json_new();
 
-	if (!o)
-		return;
-	json_object_object_add(o, "predictor", json_object_new_string(r->predictor->name));
-	json_object_object_add(o, "reason", json_object_new_string(reasons));
-	json_object_object_add(o, "first_block", json_object_new_uint64(a->first));
-	json_object_object_add(o, "end_block", json_object_new_uint64(a->end));
-	json_object_object_add(o, "moved", json_object_new_uint64(a->moved));
-	json_object_object_add(o, "unchanged", json_object_new_uint64(a->unchanged));
-	json_object_object_add(o, "lost", json_object_new_uint64(a->lost));
-	json_object_object_add(o, "failed", json_object_new_uint64(a->failed));
+	json_add_text(o, "predictor", r->predictor->name);
+	json_add_text(o, "reason", reasons);
+	json_add_number(o, "first_block", a->first);
+	json_add_number(o, "end_block", a->end);
+	json_add_number(o, "moved", a->moved);
+	json_add_number(o, "unchanged", a->unchanged);
+	json_add_number(o, "lost", a->lost);
+	json_add_number(o, "failed", a->failed);
 	record_sample(daemon, "rules", r->uuid, o);
 	json_object_put(o);
 }

@@ -24,71 +24,69 @@ struct sample_job {
 
 static struct json_object *numbers(const uint64_t *values, unsigned int nr)
 {
-	struct json_object *list = json_object_new_array();
+	struct json_object *list = json_new_list();
 	unsigned int i;
 
 	for (i = 0; i < nr; i++)
-		json_object_array_add(list, json_object_new_uint64(values[i]));
+		json_append_number(list, values[i]);
 	return list;
 }
 
 static struct json_object *errors(const uint64_t *values)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = json_new();
 	unsigned int i;
 
 	for (i = 0; i < DMREMAP_NL_CLASSES; i++)
 		if (values[i])
-			json_object_object_add(o, dmremap_class_name(i),
-					       json_object_new_uint64(values[i]));
+			json_add_number(o, dmremap_class_name(i), values[i]);
 	return o;
 }
 
 static struct json_object *direction(const struct dmremap_nl_stats *stats, unsigned int d)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = json_new();
 	unsigned int nr = DMR_NL_BUCKETS;
 
 	if (!stats->member) {
-		json_object_object_add(o, "ios", numbers(stats->ios[d], DMREMAP_NL_PATHS));
-		json_object_object_add(o, "sectors",
-				       numbers(stats->sectors[d], DMREMAP_NL_PATHS));
+		json_add(o, "ios", numbers(stats->ios[d], DMREMAP_NL_PATHS));
+		json_add(o, "sectors", numbers(stats->sectors[d], DMREMAP_NL_PATHS));
 	}
-	json_object_object_add(o, "errors", errors(stats->errors[d]));
+	json_add(o, "errors", errors(stats->errors[d]));
 	while (nr && !stats->latency[d][nr - 1])
 		nr--;
-	json_object_object_add(o, "latency", numbers(stats->latency[d], nr));
+	json_add(o, "latency", numbers(stats->latency[d], nr));
 	return o;
 }
 
 static int add_member(const struct dmremap_nl_stats *stats, void *arg)
 {
-	struct json_object *members = arg, *o = json_object_new_object();
+	struct json_object *members = arg, *o = json_new();
 
-	json_object_object_add(o, "member", json_object_new_int64(stats->member));
-	json_object_object_add(o, "read", direction(stats, 0));
-	json_object_object_add(o, "write", direction(stats, 1));
-	json_object_array_add(members, o);
+	json_add_number(o, "member", stats->member);
+	json_add(o, "read", direction(stats, 0));
+	json_add(o, "write", direction(stats, 1));
+	json_append(members, o);
 	return 0;
 }
 
 static void add_device(struct json_object *o, const struct dmremap_nl_device *device)
 {
-	json_object_object_add(o, "name", json_object_new_string(device->name));
-	json_object_object_add(o, "session", json_object_new_uint64(device->session));
-	json_object_object_add(o, "slots", json_object_new_uint64(device->slots));
-	json_object_object_add(o, "slots-used", json_object_new_uint64(device->slots_used));
-	json_object_object_add(o, "remapped", json_object_new_uint64(device->remapped));
-	json_object_object_add(o, "lost", json_object_new_uint64(device->lost));
+	json_add_text(o, "name", device->name);
+	json_add_number(o, "session", device->session);
+	json_add_number(o, "slots", device->slots);
+	json_add_number(o, "slots-used", device->slots_used);
+	json_add_number(o, "remapped", device->remapped);
+	json_add_number(o, "lost", device->lost);
 }
 
 static int sample_set(struct dmremap_nl *nl, struct sampled_set *set, struct dmremap_error *err)
 {
-	struct json_object *o = json_object_new_object(), *members = json_object_new_array();
+	struct json_object *o = json_new(), *members = json_new_list();
 	struct dmremap_nl_device device;
 	int ret;
 
-	json_object_object_add(o, "members", members);
+	json_add(o, "members", members);
 	ret = dmremap_nl_device(nl, set->uuid, &device, err);
 	if (ret >= 0) {
 		add_device(o, &device);

@@ -38,38 +38,28 @@ static uint64_t now_seconds(void)
 	return clock_now() / NSEC_PER_SEC;
 }
 
-static uint64_t member(struct json_object *o, const char *key)
-{
-	struct json_object *value;
-
-	return json_object_object_get_ex(o, key, &value) ? json_object_get_int64(value) : 0;
-}
-
 static struct past get_past(struct daemon *daemon, const char *uuid)
 {
-	struct json_object *all = state_get(daemon, STATE_KEY), *o;
-	struct past past = { 0 };
+	struct json_object *o = json_get(state_get(daemon, STATE_KEY), uuid);
 
-	if (json_object_is_type(all, json_type_object) &&
-	    json_object_object_get_ex(all, uuid, &o)) {
-		past.first_seen = member(o, "first-seen");
-		past.last_end = member(o, "last-end");
-		past.running = member(o, "running");
-	}
-	return past;
+	return (struct past){
+		.first_seen = json_get_number(o, "first-seen"),
+		.last_end = json_get_number(o, "last-end"),
+		.running = json_get_number(o, "running"),
+	};
 }
 
 static void put_past(struct daemon *daemon, const char *uuid, const struct past *past)
 {
 	struct json_object *all = state_get(daemon, STATE_KEY);
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = json_new();
 
 	all = json_object_is_type(all, json_type_object) ? json_object_get(all) :
-							    json_object_new_object();
-	json_object_object_add(o, "first-seen", json_object_new_int64(past->first_seen));
-	json_object_object_add(o, "last-end", json_object_new_int64(past->last_end));
-	json_object_object_add(o, "running", json_object_new_int64(past->running));
-	json_object_object_add(all, uuid, o);
+							    json_new();
+	json_add_number(o, "first-seen", past->first_seen);
+	json_add_number(o, "last-end", past->last_end);
+	json_add_number(o, "running", past->running);
+	json_add(all, uuid, o);
 	state_put(daemon, STATE_KEY, all);
 }
 

@@ -259,7 +259,7 @@ int smart_parse(const char *input, size_t size, int status, struct smart_values 
 	for (i = 0; i < NR_NUMBERS; i++)
 		*number_of(v, i) = -1;
 	if (!tokener)
-		return -ENOMEM;
+		return bad(err, "gave an answer for which there is no memory");
 	if (size && size < INT32_MAX)
 		root = json_tokener_parse_ex(tokener, input, size);
 	if (json_object_is_type(root, json_type_object) && GET(root, "smartctl"))
@@ -276,18 +276,15 @@ int smart_parse(const char *input, size_t size, int status, struct smart_values 
 
 struct json_object *smart_to_json(const struct smart_values *v)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = json_new();
 	unsigned int i;
 
-	if (!o)
-		return NULL;
-	json_object_object_add(o, "model", json_object_new_string(v->model));
-	json_object_object_add(o, "serial", json_object_new_string(v->serial));
-	json_object_object_add(o, "protocol", json_object_new_string(v->protocol));
+	json_add_text(o, "model", v->model);
+	json_add_text(o, "serial", v->serial);
+	json_add_text(o, "protocol", v->protocol);
 	for (i = 0; i < NR_NUMBERS; i++)
 		if (value_of(v, i) >= 0)
-			json_object_object_add(o, numbers[i].name,
-					       json_object_new_int64(value_of(v, i)));
+			json_add_number(o, numbers[i].name, value_of(v, i));
 	return o;
 }
 

@@ -145,62 +145,44 @@ static void judge(struct smart *smart, struct drive *d)
 
 static struct json_object *kept(struct smart *smart, const char *key)
 {
-	struct json_object *all = state_get(smart->daemon, STATE_KEY), *one;
+	struct json_object *one = json_get(state_get(smart->daemon, STATE_KEY), key);
 
-	if (!json_object_is_type(all, json_type_object) ||
-	    !json_object_object_get_ex(all, key, &one) ||
-	    !json_object_is_type(one, json_type_object))
-		return NULL;
-	return one;
-}
-
-static uint64_t kept_time(struct json_object *one, const char *name)
-{
-	struct json_object *value;
-
-	return json_object_object_get_ex(one, name, &value) ? json_object_get_uint64(value) : 0;
+	return json_object_is_type(one, json_type_object) ? one : NULL;
 }
 
 static void load_drive(struct smart *smart, struct drive *d)
 {
-	struct json_object *one = kept(smart, d->key), *text;
+	struct json_object *one = kept(smart, d->key);
 
 	if (!one)
 		return;
 	smart_from_json(one, &d->values);
 	d->have_values = true;
-	d->grown_at = kept_time(one, "grown_at");
+	d->grown_at = json_get_number(one, "grown_at");
 	/* A clock that was wrong then. */
 	if (d->grown_at > clock_now())
 		d->grown_at = clock_now();
-	if (json_object_object_get_ex(one, "grown", &text))
-		snprintf(d->grown, sizeof(d->grown), "%s", json_object_get_string(text) ?: "");
+	snprintf(d->grown, sizeof(d->grown), "%s", json_get_text(one, "grown") ?: "");
 }
 
 static void save_drive(struct smart *smart, const struct drive *d)
 {
-	struct json_object *old = state_get(smart->daemon, STATE_KEY), *all, *one;
+	struct json_object *old = state_get(smart->daemon, STATE_KEY);
+	struct json_object *all = json_new(), *one = smart_to_json(&d->values);
 	uint64_t now = clock_now();
 
-	all = json_object_new_object();
-	one = smart_to_json(&d->values);
-	if (!all || !one) {
-		json_object_put(all);
-		json_object_put(one);
-		return;
-	}
 	if (json_object_is_type(old, json_type_object)) {
 		json_object_object_foreach(old, key, value) {
-			if (strcmp(key, d->key) && kept_time(value, "seen") + FORGET_NS > now)
-				json_object_object_add(all, key, json_object_get(value));
+			if (strcmp(key, d->key) && json_get_number(value, "seen") + FORGET_NS > now)
+				json_add(all, key, json_object_get(value));
 		}
 	}
-	json_object_object_add(one, "seen", json_object_new_uint64(now));
+	json_add_number(one, "seen", now);
 	if (d->grown_at) {
-		json_object_object_add(one, "grown_at", json_object_new_uint64(d->grown_at));
-		json_object_object_add(one, "grown", json_object_new_string(d->grown));
+		json_add_number(one, "grown_at", d->grown_at);
+		json_add_text(one, "grown", d->grown);
 	}
-	json_object_object_add(all, d->key, one);
+	json_add(all, d->key, one);
 	state_put(smart->daemon, STATE_KEY, all);
 }
 
@@ -222,11 +204,9 @@ static void take_values(struct smart *smart, struct drive *d, const struct smart
 	save_drive(smart, d);
 	judge(smart, d);
 	sample = smart_to_json(v);
-	if (sample) {
-		json_object_object_add(sample, "path", json_object_new_string(d->disk.path));
-		record_sample(smart->daemon, "smart", subject_of(d), sample);
-		json_object_put(sample);
-	}
+	json_add_text(sample, "path", d->disk.path);
+	record_sample(smart->daemon, "smart", subject_of(d), sample);
+	json_object_put(sample);
 }
 
 static void take_failure(struct drive *d, const char *why)

@@ -143,8 +143,7 @@ static int submit(struct state *state)
 	if (!job)
 		return -ENOMEM;
 	snprintf(job->path, sizeof(job->path), "%s", state->path);
-	job->text = strdup(json_object_to_json_string_ext(state->root,
-							  JSON_C_TO_STRING_PRETTY));
+	job->text = json_text(state->root, JSON_C_TO_STRING_PRETTY);
 	ret = job->text ? worker_submit(state->daemon, WORKER_STORAGE, write_job, job,
 					write_done) : -ENOMEM;
 	if (ret < 0) {
@@ -217,10 +216,17 @@ int state_open(struct daemon *daemon)
 		snprintf(state->path, sizeof(state->path), "%s%s/state.json", daemon->root,
 			 STATE_DIRECTORY);
 
+	errno = 0;
 	ret = read_whole(state->path, &text);
 	if (!ret)
 		state->root = json_tokener_parse(text);
-	else if (ret != -ENOENT)
+	/* It is not the file's fault: another time it can be read. */
+	if (ret == -ENOMEM || ret == -EMFILE || ret == -ENFILE ||
+	    (!ret && !state->root && errno == ENOMEM)) {
+		free(state);
+		return ret < 0 ? ret : -ENOMEM;
+	}
+	if (ret < 0 && ret != -ENOENT)
 		log_error("The state in %s can not be read: %s.", state->path, strerror(-ret));
 	if (state->root && !json_object_is_type(state->root, json_type_object)) {
 		json_object_put(state->root);
@@ -229,31 +235,21 @@ int state_open(struct daemon *daemon)
 	if (!state->root && (!ret || ret == -EFBIG))
 		put_aside(state->path);
 	if (!state->root)
-		state->root = json_object_new_object();
-	if (!state->root) {
-		free(state);
-		return -ENOMEM;
-	}
+		state->root = json_new();
 	daemon->state = state;
 	return 0;
 }
 
 struct json_object *state_get(struct daemon *daemon, const char *key)
 {
-	struct json_object *value = NULL;
-
-	json_object_object_get_ex(daemon->state->root, key, &value);
-	return value;
+	return json_get(daemon->state->root, key);
 }
 
 void state_put(struct daemon *daemon, const char *key, struct json_object *value)
 {
 	struct state *state = daemon->state;
 
-	if (value)
-		json_object_object_add(state->root, key, value);
-	else
-		json_object_object_del(state->root, key);
+	json_add(state->root, key, value);
 	state->dirty = true;
 	if (!state->writing)
 		schedule(state);

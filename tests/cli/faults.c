@@ -2,10 +2,12 @@
 /*
  * Loaded before a program's libraries (LD_PRELOAD): one call of a kind fails. FAULT is
  * KIND:N for the Nth call of that kind since the start; the kinds are those of names[]
- * below. FAULT_REPORT is a file that gets, at the end, a line "KIND CALLS" for each kind.
+ * below. FAULT_REPORT is a file that gets, at the end, a line "KIND CALLS" for each kind. Both
+ * are for this program alone, not for what it starts.
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/fcntl.h>	/* fcntl.h declares open() otherwise */
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -21,6 +23,7 @@ static const char *const names[KINDS] = { "alloc", "open", "read", "write", "syn
 static atomic_uint calls[KINDS];
 static int wanted = -1;
 static unsigned int wanted_call;
+static char report[PATH_MAX];
 static bool over;
 
 /* What glibc calls its own functions, behind the names that are replaced here. */
@@ -31,7 +34,11 @@ void *__libc_realloc(void *old, size_t size);
 __attribute__((constructor)) static void begin(void)
 {
 	const char *fault = getenv("FAULT"), *colon = fault ? strchr(fault, ':') : NULL;
+	const char *path = getenv("FAULT_REPORT");
 	int i;
+
+	if (path)
+		snprintf(report, sizeof(report), "%s", path);
 
 	for (i = 0; i < KINDS; i++) {
 		if (colon && strlen(names[i]) == (size_t)(colon - fault) &&
@@ -39,14 +46,16 @@ __attribute__((constructor)) static void begin(void)
 			wanted_call = strtoul(colon + 1, NULL, 10);
 			wanted = i;
 		}
-		calls[i] = 0;
 	}
+	unsetenv("FAULT");
+	unsetenv("FAULT_REPORT");
+	for (i = 0; i < KINDS; i++)
+		calls[i] = 0;
 }
 
 __attribute__((destructor)) static void end(void)
 {
-	const char *report = getenv("FAULT_REPORT");
-	int fd = report ? syscall(SYS_openat, AT_FDCWD, report, O_WRONLY | O_CREAT, 0600) : -1;
+	int fd = *report ? syscall(SYS_openat, AT_FDCWD, report, O_WRONLY | O_CREAT | O_TRUNC, 0600) : -1;
 	int i;
 
 	for (i = 0; fd >= 0 && i < KINDS; i++)

@@ -85,8 +85,6 @@ static void survives(void **state)
 {
 	assert_null(state_get(&daemon_, "a"));
 	state_put(&daemon_, "a", json_object_new_int(5));
-	state_put(&daemon_, "b", json_object_new_int(6));
-	state_put(&daemon_, "b", NULL);
 	stop();
 	start();
 	assert_int_equal(number("a"), 5);
