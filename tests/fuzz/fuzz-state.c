@@ -152,11 +152,12 @@ static const char *text_of(struct json_object *o, const char *key)
 	       json_object_get_string(value) : "";
 }
 
-static int64_t number_of(struct json_object *o, const char *key)
+/* None of them is below 0: what was kept as such is 0. */
+static uint64_t number_of(struct json_object *o, const char *key)
 {
 	struct json_object *value;
 
-	return json_object_object_get_ex(o, key, &value) ? json_object_get_int64(value) : 0;
+	return json_object_object_get_ex(o, key, &value) ? json_object_get_uint64(value) : 0;
 }
 
 static bool same_text(struct json_object *a, struct json_object *b, const char *key)
