@@ -164,7 +164,7 @@ for turn in range(2):
 	for i in range(0, n, 4096):
 		assert int.from_bytes(a[i:i + 8], \"little\") == i, i
 "'
-	check_that "R6: pages went to the set" "$(awk '$1 == "pswpout" { print $2 }' /proc/vmstat)" "> 5000"
+	check_that "R6: pages went to the set" "$(io_count "$data" 6)" "> 5000 * 8"
 	check_that "R5: blocks were relocated" "$(status set relocated)" "> 0"
 	check "R6: swapoff brings all back" swapoff $dev
 	check_is "R1: nothing was lost" "$(status set lost)" "0"
