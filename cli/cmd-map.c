@@ -286,11 +286,10 @@ static int move_blocks(struct invocation *inv, send_ranges_fn send)
 	if (option_given(inv, "raw") && !option_given(inv, "sector"))
 		return wrong_usage("%s: --raw goes with --sector", inv->command->name);
 	err = dmremap_status(inv->args[0], &status, &error);
+	if (!err)
+		err = dmremap_status_answers(&status, &error);
 	if (err < 0)
 		return fail_lib(inv, err, &error);
-	if (status.mode == DMREMAP_MODE_INACTIVE)
-		return fail("Set %s has a table but was never resumed; see " PROGRAM " status.",
-			    status.name);
 	err = read_ranges(inv, status.block_size,
 			  option_given(inv, "raw") ? status.data_offset : 0, &ranges);
 	if (err)

@@ -224,9 +224,8 @@ static int target_of_import(struct invocation *inv, const char *name,
 		err = dmremap_status(name, &status, &error);
 	else if (!option_given(inv, "dry-run"))
 		return wrong_usage("map import: --device goes with --dry-run only");
-	if (!err && status.mode == DMREMAP_MODE_INACTIVE)
-		return fail("Set %s has a table but was never resumed; see " PROGRAM " status.",
-			    status.name);
+	if (!err && dmremap_status_answers(&status, &error) < 0)
+		return fail_lib(inv, -EBUSY, &error);
 	if (!err) {
 		import->limit = status.sectors;
 		import->origin = status.data_offset;

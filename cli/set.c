@@ -50,8 +50,14 @@ int fail_lib(const struct invocation *inv, int err, const struct dmremap_error *
 int fail_module(const struct invocation *inv, const char *name, int err,
 		const struct dmremap_error *error)
 {
+	struct dmremap_status status;
+	struct dmremap_error why = {};
+
 	switch (err) {
 	case -ENODEV:
+		if (!dmremap_status(name, &status, NULL) &&
+		    dmremap_status_answers(&status, &why) < 0)
+			return fail_lib(inv, -EBUSY, &why);
 		fail("%s", error->text);
 		advise("If it is stopped: " PROGRAM " start %s", name);
 		return FAILED;

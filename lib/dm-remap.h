@@ -455,6 +455,11 @@ struct dmremap_status {
 
 int dmremap_status(const char *name, struct dmremap_status *status,
 		   struct dmremap_error *err);
+/*
+ * Does the module answer for it? 0; or, with what to do, -EBUSY: the device is suspended;
+ * -ENOTCONN: it was never resumed.
+ */
+int dmremap_status_answers(const struct dmremap_status *status, struct dmremap_error *err);
 
 /*
  * Wait until the event number of the device differs from @event_nr (as in

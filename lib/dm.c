@@ -483,6 +483,24 @@ int dmri_dm_wait(const char *name, u32 event_nr, struct dmremap_error *err)
 	return r < 0 ? dmri_error_sys(err, r, "Waiting for events of %s", name) : 0;
 }
 
+int dmri_dm_suspended(const char *name, struct dmremap_error *err)
+{
+	return dmri_error(err, -EBUSY,
+			  "%s is suspended, and all its I/O waits. If nothing is working on it: dmsetup resume %s",
+			  name, name);
+}
+
+int dmri_dm_inactive(const char *name, struct dmremap_error *err)
+{
+	_free_ struct dmri_dm_info *info = malloc(sizeof(*info));
+	struct dmri_dm_name found;
+
+	if (info && !dmri_dm_resolve(name, &found, NULL) &&
+	    !dmri_dm_status(found.name, info, NULL) && info->suspended)
+		return dmri_dm_suspended(found.name, err);
+	return dmri_error(err, -ENOTCONN, "%s is not active.", name);
+}
+
 int dmri_dm_message(const char *name, const char *message, char **answer,
 		    struct dmremap_error *err)
 {
@@ -497,7 +515,7 @@ int dmri_dm_message(const char *name, const char *message, char **answer,
 		return dmri_error_sys(err, -ENOMEM, "Message to %s", name);
 	r = task_run(task);
 	if (r == -ENXIO)
-		return dmri_error(err, -ENOTCONN, "%s is not active.", name);
+		return dmri_dm_inactive(name, err);
 	if (r < 0) {
 		char what[64];
 

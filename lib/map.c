@@ -48,11 +48,10 @@ int dmremap_map_open_active(const char *name, struct dmremap_map **ret,
 	if (!status)
 		return dmri_error_sys(err, -ENOMEM, "The map of %s", name);
 	r = dmremap_status(name, status, err);
+	if (!r)
+		r = dmremap_status_answers(status, err);
 	if (r < 0)
 		return r;
-	if (status->mode == DMREMAP_MODE_INACTIVE)
-		return dmri_error(err, -ENOTCONN, "%s has a table but was not resumed yet.",
-				  name);
 	map = calloc(1, sizeof(*map));
 	if (!map)
 		return dmri_error_sys(err, -ENOMEM, "The map of %s", name);

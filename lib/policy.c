@@ -186,7 +186,7 @@ static int running(int r, const char *name, struct dmremap_error *err)
 	if (r == -ENOENT)
 		return dmri_error(err, -ENODEV, "The module dm-remap is not loaded.");
 	if (r == -ENODEV)
-		return dmri_error(err, -ENOTCONN, "%s is not active.", name);
+		return dmri_dm_inactive(name, err);
 	return r;
 }
 

@@ -419,6 +419,10 @@ int dmri_dm_reload(const char *name, u64 length, const char *params,
 		   struct dmremap_error *err);
 int dmri_dm_remove(const char *name, bool deferred, struct dmremap_error *err);
 int dmri_dm_wait(const char *name, u32 event_nr, struct dmremap_error *err);
+/* Says so, and what to do: -EBUSY. */
+int dmri_dm_suspended(const char *name, struct dmremap_error *err);
+/* Why nothing of that name or UUID answers: the same, or -ENOTCONN. */
+int dmri_dm_inactive(const char *name, struct dmremap_error *err);
 /* @answer is malloced, may be NULL. */
 int dmri_dm_message(const char *name, const char *message, char **answer,
 		    struct dmremap_error *err);

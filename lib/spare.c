@@ -150,11 +150,25 @@ static int add_commit(struct dmremap_plan *plan, dmremap_progress_fn progress, v
 	return r;
 }
 
+/* Before anything is written for it. */
+static int answers(const struct dmremap_set *set, struct dmremap_error *err)
+{
+	_free_ struct dmremap_status *status = malloc(sizeof(*status));
+	int r;
+
+	if (!status)
+		return dmri_error_sys(err, -ENOMEM, "%s", set->info.device);
+	r = dmremap_status(set->info.device, status, err);
+	return r < 0 ? r : dmremap_status_answers(status, err);
+}
+
 static int add_checks(struct dmremap_set *set, struct dmremap_error *err)
 {
 	unsigned int i, nr = 0;
-	int r = 0;
+	int r = set->info.active ? answers(set, err) : 0;
 
+	if (r < 0)
+		return r;
 	if (!set->nr_found)
 		return dmri_error(err, -EAGAIN,
 				  "The members of %s can not be read now, so their format is not known.",

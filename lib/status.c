@@ -78,6 +78,17 @@ int dmremap_status(const char *name, struct dmremap_status *status,
 	return 0;
 }
 
+int dmremap_status_answers(const struct dmremap_status *status, struct dmremap_error *err)
+{
+	if (status->suspended)
+		return dmri_dm_suspended(status->name, err);
+	if (status->mode == DMREMAP_MODE_INACTIVE)
+		return dmri_error(err, -ENOTCONN,
+				  "%s has a table, but was never resumed; see dmremapctl status.",
+				  status->name);
+	return 0;
+}
+
 int dmremap_wait_event(const char *name, uint32_t event_nr, struct dmremap_error *err)
 {
 	struct dmri_dm_name found;

@@ -154,6 +154,21 @@ test_status() {
 		"error"
 }
 
+test_suspended() {
+	local command
+	begin
+	dmsetup suspend set
+	for command in "spare add set $two" "map relocate set 5" "map release set 5" \
+		"map list set" "policy set set retries=3" "scrub start set" "stats set"; do
+		says "$command" 1 "suspended.*dmsetup resume set" timeout 30 dmremapctl $command
+	done
+	says "check" 1 "suspended" dmremapctl check set
+	says "status" 0 "suspended" dmremapctl status set
+	dmsetup resume set
+	check "R7: it goes on" dmremapctl map relocate set 5
+	check_is "R1: data" "$(sectors $DEV 0 4096 --size 64)" "0-4095:1"
+}
+
 test_spares() {
 	local before
 	begin
@@ -181,6 +196,27 @@ test_spares() {
 	check_is "R1: data" "$(sectors $DEV 0 4096 --size 64)" "0-4095:1"
 	dmremapctl stop set
 	check "verify" dmremapctl metadata verify set
+}
+
+# What the module can not take into a running table is loaded with a new one.
+test_spare_by_reload() {
+	begin
+	null_disk cached 8 cache_size=1
+	need_is "$(queue $DEV write_cache)" "write through"
+	check "R8: spare add of a disk with a cache" dmremapctl spare add set "$cached"
+	check_is "it takes part" "$(json '[.spares[] | [.member, .state]]' spare list set)" \
+		'[[1,"active"],[2,"active"]]'
+	check_is "R2: flushes are sent now" "$(queue $DEV write_cache)" "write back"
+	check "its content moves" dmremapctl spare remove set "$one" --force
+	message set relocate 0 30 >/dev/null
+	check_is "R1: data" "$(sectors $DEV 0 4096 --size 64)" "0-4095:1"
+	dmsetup suspend set
+	says "a set that is suspended takes none" 1 "suspended.*dmsetup resume" \
+		dmremapctl spare add set "$two"
+	check "and nothing was written there" cmp --bytes 65536 "$two" /dev/zero
+	dmsetup resume set
+	check "later it takes it" dmremapctl spare add set "$two"
+	check_is "R1: data" "$(sectors $DEV 0 4096 --size 64)" "0-4095:1"
 }
 
 test_full_and_repaired() {

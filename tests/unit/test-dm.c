@@ -30,7 +30,7 @@ struct dm_task {
 static struct dmremap_error err;
 static char steps[1024];		/* what was run, in order */
 static int fails[64], times[64];	/* of each type: errno, and of so many first runs */
-static bool target_there;
+static bool target_there, suspended;
 static const char *kernel_says[4];	/* records of the log, from now on */
 static int log_end = -1;
 
@@ -110,6 +110,7 @@ int dm_task_get_info(struct dm_task *task, struct dm_info *info)
 	memset(info, 0, sizeof(*info));
 	info->exists = 1;
 	info->live_table = 1;
+	info->suspended = suspended;
 	return 1;
 }
 
@@ -203,6 +204,7 @@ static int begin(void **state)
 	memset(times, 0, sizeof(times));
 	memset(kernel_says, 0, sizeof(kernel_says));
 	target_there = true;
+	suspended = false;
 	return 0;
 }
 
@@ -362,6 +364,11 @@ static void messages(void **state)
 	free(answer);
 	let_fail(DM_DEVICE_TARGET_MSG, ENXIO, 1);
 	assert_int_equal(__real_dmri_dm_message("set", "scrub start", NULL, &err), -ENOTCONN);
+	assert_string_equal(err.text, "set is not active.");
+	suspended = true;
+	let_fail(DM_DEVICE_TARGET_MSG, ENXIO, 1);
+	assert_int_equal(__real_dmri_dm_message("set", "scrub start", NULL, &err), -EBUSY);
+	assert_non_null(strstr(err.text, "dmsetup resume set"));
 	log_is();
 	let_fail(DM_DEVICE_TARGET_MSG, EBUSY, 1);
 	assert_int_equal(__real_dmri_dm_message("set", "scrub start", NULL, &err), -EBUSY);
