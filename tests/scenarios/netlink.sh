@@ -179,6 +179,6 @@ test_nl_latency() {
 test_nl_latency_slow() {
 	modprobe dm-delay
 	dm_set 16
-	dm_swap data "$(slow_table "$data" "$off" 0 1000 20)"
+	dm_swap data "$(slow_table "$data" "$off" 0 1000 40)"
 	nl stats latency_slow
 }
