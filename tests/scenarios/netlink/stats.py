@@ -140,7 +140,7 @@ def do_latency():
 
 
 def do_latency_slow():
-    """The data device takes 20 ms."""
+    """The data device takes 40 ms."""
     nl = Family()
     nl.do('policy-set', {**SET, 'policy': {'sample': 1}})
     stats = Stats(nl)
