@@ -231,6 +231,34 @@ test_occupied_devices() {
 	check_is "and is not found again" "$(blkid -p -o value -s TYPE "$full" || true)" ""
 }
 
+test_unfit_devices() {
+	null_disk data 16
+	null_disk spare 8
+	null_disk coarse 16 blocksize=4096
+	null_disk zoned 64 zoned=1 zone_size=16
+	disks=("$data" "$spare" "$coarse" "$zoned")
+	create() { dmremapctl create set "$@"; }
+	blockdev --setro "$data"
+	refuses "a data device that is read-only" "$data is read-only" \
+		create --data "$data" --spare "$spare"
+	refuses "a spare that is read-only" "$data.*(is read-only|Read-only)" \
+		create --data "$coarse" --spare "$data"
+	blockdev --setrw "$data"
+	refuses "a zoned data device" "$zoned is a zoned device" create --data "$zoned" --spare "$spare"
+	refuses "a zoned spare" "$zoned is a zoned device" create --data "$data" --spare "$zoned"
+	refuses "an offset within a logical block" "not a multiple of 4096 bytes" \
+		create --data "$coarse" --adopt --data-offset 4s --spare "$spare"
+	refuses "an offset behind the end" "would begin behind the end of $data" \
+		create --data "$data" --adopt --data-offset 1G --spare "$spare"
+	refuses "an internal spare as large as the device" "$data" \
+		create --data "$data" --internal-spare 16M
+	need dmremapctl create mine --data "$data" --spare "$spare" --no-start
+	refuses "a name that is taken" "exists already" \
+		dmremapctl create mine --data "$coarse" --adopt --internal-spare 2M
+	need dmremapctl destroy mine --force
+	check "what they are fit for" create --data "$data" --spare "$spare"
+}
+
 test_wrong_usage() {
 	local status
 	null_disk data 16
