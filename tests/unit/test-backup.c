@@ -503,6 +503,26 @@ static void anchors_wrong(void **state)
 	assert_int_equal(fx_info(&fx)->verdict, DMREMAP_DEGRADED);
 }
 
+/* What the device holds by now is named, and only damaged if that is asked for. */
+static void anchors_occupied(void **state)
+{
+	uint32_t header[2] = { 1, 1000 };
+	struct dmremap_plan *p;
+
+	save(backup);
+	fx_zero(fx.spares[0], 0, 65536);
+	fx_poke(fx.spares[0], 1024, header, 8);
+	fx_poke(fx.spares[0], 4086, "SWAPSPACE2", 10);
+	assert_int_equal(anchor_plan(fx.spares[0], NULL, 0, &p), -ENOTEMPTY);
+	assert_non_null(strstr(fx.err.text, "swap"));
+	assert_int_equal(anchor_plan(fx.spares[0], NULL, DMREMAP_FORCE, &p), 0);
+	assert_true(fx_plan_has(p, DMREMAP_PLAN_LOSS, "swap"));
+	fx_commit_plan(&fx, p);
+	fx_load(&fx);
+	assert_int_equal(fx_info(&fx)->verdict, DMREMAP_READY);
+	assert_int_equal(fx_info(&fx)->remapped, 8);
+}
+
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, make, done)
 
 int main(void)
@@ -514,6 +534,7 @@ int main(void)
 		TEST(cut_restore_broken), TEST(report_frames), TEST(repair_nothing),
 		TEST(repair_anchors), TEST(repair_frames), TEST(repair_hopeless),
 		TEST(cut_repair), TEST(anchors_lost), TEST(anchors_wrong),
+		TEST(anchors_occupied),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

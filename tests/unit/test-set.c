@@ -475,6 +475,32 @@ static void fingerprint(void **state)
 	assert_int_equal(fx_info(&fx)->verdict, DMREMAP_READY);
 }
 
+/* Of adopted data that begins anywhere: of exactly these bytes. */
+static void fingerprint_offsets(void **state)
+{
+	static const u64 offsets[] = { 0, 1, 5, 8, 4001 };
+	static unsigned char bytes[8192];
+	struct dmri_dev *dev;
+	u32 sum;
+
+	fx_create(&fx, FX_ADOPT, 1);
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = i * 31 >> 3;
+	dev = fx_open(&fx, 0);
+	for (size_t i = 0; i < sizeof(offsets) / sizeof(*offsets); i++) {
+		fx_poke(fx.data, offsets[i] * 512, bytes, sizeof(bytes));
+		assert_int_equal(dmri_fingerprint(dev, offsets[i], sizeof(bytes), &sum), 0);
+		assert_int_equal(sum, (u32)~dmr_crc32c(~0u, bytes, sizeof(bytes)));
+		fx_flip(fx.data, offsets[i] * 512 + sizeof(bytes));
+		assert_int_equal(dmri_fingerprint(dev, offsets[i], sizeof(bytes), &sum), 0);
+		assert_int_equal(sum, (u32)~dmr_crc32c(~0u, bytes, sizeof(bytes)));
+		fx_flip(fx.data, offsets[i] * 512);
+		assert_int_equal(dmri_fingerprint(dev, offsets[i], sizeof(bytes), &sum), 0);
+		assert_int_not_equal(sum, (u32)~dmr_crc32c(~0u, bytes, sizeof(bytes)));
+	}
+	dmri_dev_close(dev);
+}
+
 /* The path is a hint that only the fingerprint of a clean stop can confirm. */
 static void path_hint(void **state)
 {
@@ -556,7 +582,8 @@ int main(void)
 		TEST(block_twice), TEST(slot_twice), TEST(out_of_bounds),
 		TEST(spare_missing), TEST(data_missing), TEST(anchor_copy), TEST(spare_stale),
 		TEST(data_stale), TEST(spare_out), TEST(spare_removed), TEST(copied_member),
-		TEST(fingerprint), TEST(path_hint), TEST(wrong_data), TEST(internal),
+		TEST(fingerprint), TEST(fingerprint_offsets), TEST(path_hint), TEST(wrong_data),
+		TEST(internal),
 		TEST(internal_locator),
 	};
 
