@@ -68,9 +68,11 @@ static void add_field(struct fields *f, const char *format, ...)
 	va_start(args, format);
 	n = vasprintf(&text, format, args);
 	va_end(args);
-	if (n >= 0 && f->nr < FIELDS_MAX)
+	if (n < 0)
+		out_of_memory();
+	if (f->nr < FIELDS_MAX)
 		f->vectors[f->nr++] = (struct iovec){ text, n };
-	else if (n >= 0)
+	else
 		free(text);
 }
 
@@ -204,7 +206,7 @@ static bool take_text(char **field, const char *text)
 		return false;
 	copy = text ? strdup(text) : NULL;
 	if (text && !copy)
-		return false;
+		out_of_memory();
 	free(*field);
 	*field = copy;
 	return true;
@@ -246,7 +248,7 @@ static struct condition *add(struct alerts *alerts, const struct alert *alert)
 		return NULL;
 	c = calloc(1, sizeof(*c));
 	if (!c)
-		return NULL;
+		out_of_memory();
 	c->kind = alert->kind;
 	take_text(&c->uuid, alert->uuid);
 	take_text(&c->subject, alert->subject);

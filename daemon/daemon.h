@@ -57,6 +57,11 @@ void log_fields(int priority, const struct iovec *fields, int nr);
 /* Nanoseconds since 1970. Tests put a clock of their own in its place. */
 uint64_t clock_now(void);
 
+/* --- memory.c: when there is none ---------------------------------------------- */
+
+/* Ends the process, with status 1 and a sentence to stderr. Anywhere, in any thread. */
+void out_of_memory(void) __attribute__((noreturn));
+
 /* --- worker.c: threads for what waits --------------------------------------- */
 
 /*
@@ -175,8 +180,8 @@ void config_print(const struct config *config, FILE *file);
 struct json_object;
 
 /*
- * What is made here is never NULL: without memory the process ends, with status 1. May be
- * called in any thread, each object by one at a time. Objects that are added are given away.
+ * What is made here is never NULL: see out_of_memory(). May be called in any thread, each object
+ * by one at a time. Objects that are added are given away.
  */
 struct json_object *json_new(void);
 struct json_object *json_new_list(void);

@@ -1,29 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Objects of json-c for the state and the history. Half of one must not be kept for the
- * whole: without memory the daemon ends, is started anew by systemd, and has what was
- * written before. No set needs it meanwhile.
+ * Objects of json-c for the state and the history. Half of one is never kept for the whole.
  */
 #include <json-c/json.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "daemon.h"
-
-/* Anywhere, in any thread; there may be no memory to log with. */
-static void no_memory(void)
-{
-	static const char text[] = "dmremapd: There is no memory left. It ends, to be started anew.\n";
-
-	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
-		_exit(1);
-	_exit(1);
-}
 
 static struct json_object *made(struct json_object *object)
 {
 	if (!object)
-		no_memory();
+		out_of_memory();
 	return object;
 }
 
@@ -40,7 +27,7 @@ struct json_object *json_new_list(void)
 void json_add(struct json_object *o, const char *key, struct json_object *value)
 {
 	if (json_object_object_add(o, key, value))
-		no_memory();
+		out_of_memory();
 }
 
 void json_add_number(struct json_object *o, const char *key, uint64_t value)
@@ -57,7 +44,7 @@ void json_add_text(struct json_object *o, const char *key, const char *value)
 void json_append(struct json_object *list, struct json_object *value)
 {
 	if (json_object_array_add(list, value))
-		no_memory();
+		out_of_memory();
 }
 
 void json_append_number(struct json_object *list, uint64_t value)

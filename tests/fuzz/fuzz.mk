@@ -8,7 +8,7 @@ FUZZ_CC := clang
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz-%.c,%,$(sort $(wildcard tests/fuzz/fuzz-*.c)))
 FUZZ_LIB := anchor backup error event event-json format image import judge label netlink-parse \
 	policy ranges records set size table
-FUZZ_DAEMON := config config-keys json smart-parse state
+FUZZ_DAEMON := config config-keys json memory smart-parse state
 FUZZ_CLI := options parse
 # The module's own code, over a little of the kernel's headers.
 FUZZ_KERNEL := front index load map open reserve spare store
