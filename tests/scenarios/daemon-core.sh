@@ -398,6 +398,68 @@ test_daemon_lifetime() {
 	check_is "nobody is blamed" "$(told POLICY_FOREIGN)" 0
 }
 
+# --- What it does by the clock ----------------------------------------------------------------
+
+test_daemon_scrubs() {
+	{ quiet_rules; printf '[scrub]\nscrub-interval = 6s\n[policy]\nscrub-rate = 100000\n'; } | daemon_config
+	set_on_dm
+	write_block 0 4096
+	bad_block 3000
+	daemon_start
+	check "the set is read through" wait_until 20 told_times 1 SCRUB_DONE
+	check_is "which was told before" "$(told SCRUB_STARTED)" 1
+	check_like "what was found is told" "$(field SCRUB_DONE DMREMAP_DETAIL)" \
+		"Blocks found unreadable: 1,*"
+	check_is "and where it is" "$(map_lost set)" 3000:ff
+	check "again, after the interval" wait_until 20 eval '(($(told SCRUB_DONE) > 1))'
+	daemon_stop
+	check_that "when is kept" "$(jq '.scrub[] | .["last-end"]' /var/lib/dm-remap/state.json)" \
+		"> $(date +%s) - 60"
+	local before
+	before=$(told SCRUB_STARTED)
+	printf '[scrub]\nscrub-interval = 1h\n' | daemon_config
+	daemon_start
+	sleep 3
+	check_is "so it is not begun again early" "$(told SCRUB_STARTED)" "$before"
+	printf '[scrub]\nscrub-interval = 1s\n' | daemon_config
+	daemon_reload
+	check "but as soon as it is configured" wait_until 20 eval \
+		"((\$(told SCRUB_STARTED) > $before))"
+}
+
+sampled() { # JQ-FILTER, of the newest one
+	history "select json from samples where what = 'stats' order by id desc limit 1" | jq "$1"
+}
+
+test_daemon_samples() {
+	{ quiet_rules; printf '[history]\nsample-interval = 1s\n'; } | daemon_config
+	set_on_dm
+	message set policy sample 1 >/dev/null
+	bad_block 100 102
+	write_block 100 3
+	dd if=/dev/mapper/set of=/dev/null bs=4096 skip=100 count=3 iflag=direct status=none
+	daemon_start
+	check "samples are kept" wait_until 20 eval \
+		'(($(history "select count(*) from samples") > 2))'
+	check_is "of this set" "$(history "select distinct subject from samples where what = 'stats'")" \
+		"$(dmremapctl status set --json | jq -r '.sets[0].uuid')"
+	check_is "with what it holds" "$(sampled '.name, .remapped, .lost, .["slots-used"]' | xargs)" \
+		"set 3 0 3"
+	check_is "its slots" "$(sampled .slots)" "$(status set slots)"
+	check_is "each member" "$(sampled '[.members[].member] | sort | tostring' | xargs)" "[0,1]"
+	check_that "the writes that failed" \
+		"$(sampled '[.members[] | select(.member == 0) | .write.errors[]] | add')" "> 0"
+	check_that "and times" \
+		"$(sampled '[.members[] | select(.member == 1) | .read.latency[]] | add')" "== 3"
+	local nr
+	printf '[history]\nsample-interval = off\n' | daemon_config
+	daemon_reload
+	sleep 2
+	nr=$(history "select count(*) from samples")
+	sleep 3
+	check_is "none any more" "$(history "select count(*) from samples")" "$nr"
+}
+
 # --- Sizes -----------------------------------------------------------------------------------
 
 history_within() { # BYTES

@@ -11,12 +11,14 @@ mkdir -p "$TMP"
 KEEP_LOG=30 # lines of the kernel's log to show with the first failure
 FAILED=0 CHECKS=0
 ended=
+# Where results go, wherever the output of a command goes that fails.
+exec {RESULTS}>&1
 
 # --- Checks ------------------------------------------------------------------
 
 passed() { # WHAT
 	CHECKS=$((CHECKS + 1))
-	echo "ok - $1"
+	echo "ok - $1" >&"$RESULTS"
 }
 
 # The kernel's log since this test began. Read to the end, because a pipe that
@@ -33,7 +35,7 @@ failed() { # WHAT [LINE...]
 	(($# == 0)) || printf '%s\n' "$@" | sed 's/^/# /'
 	((FAILED > 1)) || test_log | tail -n "$KEEP_LOG" | sed 's/^/# kernel: /'
 	((FAILED > 1)) || more_log
-}
+} >&"$RESULTS"
 
 # What else to show with the first failure; lib-systemd.sh has a better one.
 more_log() { :; }
