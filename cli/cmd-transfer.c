@@ -224,9 +224,10 @@ static int target_of_import(struct invocation *inv, const char *name,
 		err = dmremap_status(name, &status, &error);
 	else if (!option_given(inv, "dry-run"))
 		return wrong_usage("map import: --device goes with --dry-run only");
-	if (!err && dmremap_status_answers(&status, &error) < 0)
-		return fail_lib(inv, -EBUSY, &error);
 	if (!err) {
+		err = dmremap_status_answers(&status, &error);
+		if (err < 0)
+			return fail_lib(inv, err, &error);
 		import->limit = status.sectors;
 		import->origin = status.data_offset;
 		*block_size = status.block_size;

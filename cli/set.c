@@ -52,12 +52,15 @@ int fail_module(const struct invocation *inv, const char *name, int err,
 {
 	struct dmremap_status status;
 	struct dmremap_error why = {};
+	int r;
 
 	switch (err) {
 	case -ENODEV:
-		if (!dmremap_status(name, &status, NULL) &&
-		    dmremap_status_answers(&status, &why) < 0)
-			return fail_lib(inv, -EBUSY, &why);
+		r = dmremap_status(name, &status, NULL);
+		if (!r)
+			r = dmremap_status_answers(&status, &why);
+		if (r < 0 && why.text[0])
+			return fail_lib(inv, r, &why);
 		fail("%s", error->text);
 		advise("If it is stopped: " PROGRAM " start %s", name);
 		return FAILED;
