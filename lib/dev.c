@@ -20,6 +20,8 @@ void dmri_dev_close(struct dmri_dev *dev)
 		return;
 	if (dev->fd >= 0)
 		close(dev->fd);
+	if (dev->written && dev->block)
+		dmri_udev_change(dev->major, dev->minor);
 	free(dev);
 }
 
@@ -134,6 +136,7 @@ int dmri_dev_write(struct dmri_dev *dev, u64 sector, const void *buf, size_t byt
 	size_t done = 0;
 	ssize_t n;
 
+	dev->written = true;
 	while (done < bytes) {
 		n = pwrite(dev->fd, (const char *)buf + done, bytes - done,
 			   sector * 512 + done);
@@ -157,6 +160,7 @@ int dmri_dev_zero(struct dmri_dev *dev, u64 sector, u64 sectors)
 
 	if (!sectors)
 		return 0;
+	dev->written = true;
 	if (dev->block && !ioctl(dev->fd, BLKZEROOUT, range))
 		return 0;
 	zeroes = dmri_alloc(CHUNK);

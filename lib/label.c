@@ -5,7 +5,6 @@
  * it had when it was labelled: an image that was copied onto a larger disk is no
  * licence to overwrite that.
  */
-#include <fcntl.h>
 #include <time.h>
 #include <uuid/uuid.h>
 
@@ -14,7 +13,6 @@
 struct labelling {
 	struct dmri_dev *dev;
 	bool wipe;			/* it holds something */
-	bool written;
 	struct dmr_label label;		/* all zero: none any more */
 };
 
@@ -114,34 +112,12 @@ int dmremap_label_read(const char *path, struct dmremap_label *label,
 
 /* --- Plans ---------------------------------------------------------------------- */
 
-/*
- * udev sees most devices change by itself when they are closed, but not all. Whoever
- * waits for spares is told now that nobody holds the device any more.
- */
-static void announce(unsigned int major, unsigned int minor)
-{
-	static const char change[] = "change";
-	char path[64];
-	_close_ int fd = -1;
-
-	dmri_text(path, sizeof(path), "/sys/dev/block/%u:%u/uevent", major, minor);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	/* Without it, it is found at the next look. */
-	if (fd >= 0 && write(fd, change, strlen(change)) < 0)
-		return;
-}
-
 static void labelling_release(struct dmremap_plan *plan)
 {
 	struct labelling *x = plan->data;
 
-	if (x && x->dev) {
-		struct dmri_dev dev = *x->dev;
-
+	if (x)
 		dmri_dev_close(x->dev);
-		if (x->written && dev.block)
-			announce(dev.major, dev.minor);
-	}
 	free(x);
 }
 
@@ -166,7 +142,6 @@ static int label_commit(struct dmremap_plan *plan, dmremap_progress_fn progress,
 		r = dmri_anchors_wipe(x->dev, 0, false);
 	if (!r)
 		r = dmri_label_put(x->dev, &x->label);
-	x->written = !r;
 	return r < 0 ? dmri_error_sys(err, r, "%s can not be written", x->dev->path) : 0;
 }
 

@@ -97,6 +97,7 @@ struct dmri_dev {
 	u32 logical, physical;		/* bytes */
 	unsigned int major, minor;	/* 0:0 for a regular file */
 	bool block;
+	bool written;			/* udev is told at its close */
 };
 
 #define DMRI_WRITE	1u
@@ -104,6 +105,11 @@ struct dmri_dev {
 
 int dmri_dev_open(const char *path, unsigned int flags, struct dmri_dev **dev,
 		  struct dmremap_error *err);
+/*
+ * udev looks by itself at a device that was open for writing, but not at each, and not
+ * while it is busy with what an earlier event of that device was about: then what was
+ * written after its look is missed. So the close of what was written to is an event.
+ */
 void dmri_dev_close(struct dmri_dev *dev);
 void dmri_dev_closep(struct dmri_dev **dev);
 /*
@@ -139,7 +145,7 @@ struct dmri_devno {
 
 /* All block devices that may carry something, without touching any. */
 int dmri_block_devices(struct dmri_devno **list, size_t *nr, struct dmremap_error *err);
-/* Have udev's rules look at a device again, where udev runs. */
+/* Have udev's rules, and who waits for spares, look at a device again. */
 void dmri_udev_change(unsigned int major, unsigned int minor);
 
 /* --- probe.c ------------------------------------------------------------- */

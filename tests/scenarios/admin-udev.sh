@@ -16,7 +16,7 @@ begin() {
 		need wipefs -qa "$dev"
 		need dd if=/dev/zero of="$dev" bs=1M count=4 oflag=direct conv=fsync status=none
 	done
-	need udevadm settle
+	settle
 }
 
 says() { # WHAT STATUS PATTERN COMMAND...
@@ -30,8 +30,10 @@ says() { # WHAT STATUS PATTERN COMMAND...
 	fi
 }
 
-# Events are handled, and so is what they started.
+# Events are handled, and so is what they started. What was closed after writing is an event
+# only when udev has seen that, which it has before it is done with one that comes later.
 settle() {
+	udevadm trigger --settle --name-match=/dev/null
 	udevadm settle
 	wait_until 20 starters_are_done
 }
@@ -69,7 +71,7 @@ test_udev() {
 	check "and a link by its UUID" \
 		test -L "/dev/disk/by-id/dm-uuid-$(dmsetup info -c --noheadings -o uuid set)"
 	mkfs.ext4 -q $DEV
-	udevadm settle
+	settle
 	check_is "udev knows its file system" "$(udev_property $DEV ID_FS_TYPE)" "ext4"
 	check_is "and links to it" \
 		"$(link_of by-uuid "$(udev_property $DEV ID_FS_UUID)")" "$(readlink -f $DEV)"
@@ -86,6 +88,40 @@ test_udev() {
 	settle
 	check_is "nothing is left of it" \
 		"$({ props $a && props $c; } | grep -e DMREMAP_SET -e DMREMAP_KIND -e ID_FS_)" ""
+}
+
+# What is written while udev's rules look at a member is looked at once more.
+slow_rules() {
+	printf '%s\n' 'SUBSYSTEM=="block", KERNEL=="vd*", ACTION=="change", PROGRAM="/bin/sleep 3"' \
+		>/run/udev/rules.d/62-slow.rules
+	need udevadm control --reload
+}
+
+test_written_while_looked_at() {
+	begin
+	need dmremapctl create set --data $a --spare $c --no-start
+	settle
+	need_is "$(udev_property $a ID_FS_TYPE)" "dm_remap_member"
+	mkdir -p /run/udev/rules.d
+	slow_rules
+	need udevadm trigger --action=change $a $c
+	sleep 1.5
+	check "destroy" dmremapctl destroy set --force
+	settle
+	check_is "destroyed: the data device is known to be free" \
+		"$(udev_property $a ID_FS_TYPE)" ""
+	check_is "so is the spare" "$(udev_property $c DMREMAP_KIND)" ""
+	need udevadm trigger --action=change $a $c
+	sleep 1.5
+	check "create" dmremapctl create set --data $a --spare $c --no-start
+	settle
+	check_is "created: the data device is known as a member" \
+		"$(udev_property $a ID_FS_TYPE)" "dm_remap_member"
+	check_is "so is the spare" "$(udev_property $c ID_FS_TYPE)" "dm_remap_member"
+	rm /run/udev/rules.d/62-slow.rules
+	need udevadm control --reload
+	need dmremapctl destroy set --force
+	settle
 }
 
 # What a crash leaves has no fingerprint: the serial number must tell.
