@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -144,9 +145,17 @@ int open64(const char *path, int flags, mode_t mode)
 	return openat64(AT_FDCWD, path, flags, mode);
 }
 
+/* Signals, timers and events that a loop waits for have no type of file, and never fail. */
+static bool is_file(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) < 0 || st.st_mode & S_IFMT;
+}
+
 ssize_t read(int fd, void *buf, size_t size)
 {
-	return fails(READ, EIO) ? -1 : syscall(SYS_read, fd, buf, size);
+	return is_file(fd) && fails(READ, EIO) ? -1 : syscall(SYS_read, fd, buf, size);
 }
 
 ssize_t pread64(int fd, void *buf, size_t size, off64_t at)
@@ -157,7 +166,7 @@ ssize_t pread64(int fd, void *buf, size_t size, off64_t at)
 /* Messages are let through. */
 ssize_t write(int fd, const void *buf, size_t size)
 {
-	return fd > 2 && fails(WRITE, ENOSPC) ? -1 : syscall(SYS_write, fd, buf, size);
+	return fd > 2 && is_file(fd) && fails(WRITE, ENOSPC) ? -1 : syscall(SYS_write, fd, buf, size);
 }
 
 ssize_t pwrite64(int fd, const void *buf, size_t size, off64_t at)

@@ -3,14 +3,13 @@
 # dmremapd, one of whose allocations or system calls fails (tests/cli/faults.c). Whatever it
 # is, the daemon does not crash or hang: it goes on, or ends and says why. What it then did
 # not tell it tells when it runs again.
-# Timeout: 200
+# Timeout: 300
 # shellcheck disable=SC2154 # variables of lib.sh
 
 FAULTS=/src/build/tests/tools/faults.so
 LOST="Set set has 1 block with sectors that can not be read any more"
-# Of each kind so many calls, spread over all; reads and writes are those of the loop's own
-# descriptors too, of which none fails.
-declare -A ROUNDS=([alloc]=24 [open]=6 [sync]=2 [rename]=2)
+# Of each kind so many calls, spread over all.
+declare -A ROUNDS=([alloc]=24 [open]=6 [read]=8 [write]=4 [sync]=2 [rename]=2)
 next=2000
 
 # Until it has told of the block, or ended; then something happens, and it is to end.
