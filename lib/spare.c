@@ -7,7 +7,8 @@
  * anchors, it joins at the next start.
  *
  * Removing from a running set: evacuate (the map says durably that it is out),
- * load the table without it, wipe it. Cut after the first, it is ignored.
+ * load the table without it, wipe it. Cut after the first, it is ignored, and removing it
+ * again does the rest.
  */
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -49,7 +50,7 @@ static int change_new(struct dmremap_set *set, struct dmremap_plan **plan, struc
 	return 0;
 }
 
-/* Load the table of the running set again, changed by @edit. */
+/* Load the table of the running set again, changed by @edit; not if that returns 1. */
 static int reload(struct dmremap_set *set,
 		  int (*edit)(struct dmri_table *table, const void *arg), const void *arg,
 		  struct dmremap_error *err)
@@ -67,6 +68,8 @@ static int reload(struct dmremap_set *set,
 	r = dmri_table_parse(info->params, &table);
 	if (!r)
 		r = edit(&table, arg);
+	if (r > 0)
+		return 0;
 	if (!r)
 		r = dmri_table_format(&table, params, sizeof(params));
 	if (r < 0)
@@ -321,20 +324,23 @@ int dmremap_spare_add_plan(struct dmremap_set *set, const struct dmremap_spare *
 
 static int table_without(struct dmri_table *table, const void *arg)
 {
-	const struct dmremap_spare_status *s = arg;
+	const struct dmri_devno *dev = arg;
 	char devno[32];
 	unsigned int i, n = 0;
+	bool there;
 
-	dmri_text(devno, sizeof(devno), "%u:%u", s->major, s->minor);
+	dmri_text(devno, sizeof(devno), "%u:%u", dev->major, dev->minor);
 	if (!strcmp(devno, table->data)) {
+		there = table->internal;
 		table->internal = false;
-		return 0;
+		return there ? 0 : 1;
 	}
 	for (i = 0; i < table->nr_spares; i++)
 		if (strcmp(table->spares[i], devno))
 			memmove(table->spares[n++], table->spares[i], sizeof(table->spares[0]));
+	there = n < table->nr_spares;
 	table->nr_spares = n;
-	return 0;
+	return there ? 0 : 1;
 }
 
 static int wipe_removed(const struct change *c, struct dmremap_error *err)
@@ -366,22 +372,41 @@ static int wipe_removed(const struct change *c, struct dmremap_error *err)
 	return r < 0 ? dmri_error_sys(err, r, "%s can not be wiped", m->path) : 0;
 }
 
-/* Move everything off the spare; then, if the running table has it, take it out there. */
-static int evacuate(const struct change *c, struct dmremap_error *err)
+/*
+ * The device that the running set takes for this spare; 0:0 if none. It may be one whose
+ * metadata can not be read any more.
+ */
+static int device_of(const struct change *c, struct dmri_devno *dev, struct dmremap_error *err)
 {
 	_free_ struct dmremap_status *status = malloc(sizeof(*status));
-	const struct dmremap_spare_status *s = NULL;
 	unsigned int i;
-	int r = status ? dmremap_status(c->set->info.device, status, err) : -ENOMEM;
+	int r = status ? dmremap_status(c->set->info.device, status, err) :
+			 dmri_error_sys(err, -ENOMEM, "%s", c->set->info.device);
 
-	if (r < 0)
-		return r;
-	for (i = 0; i < status->nr_spares; i++)
+	*dev = (struct dmri_devno){};
+	for (i = 0; r >= 0 && i < status->nr_spares; i++)
 		if (status->spares[i].member == c->member.index)
-			s = &status->spares[i];
-	r = dmremap_evacuate(c->set->info.device, c->member.index, err);
-	if (!r && s && (s->major || s->minor))
-		r = reload(c->set, table_without, s, err);
+			*dev = (struct dmri_devno){ status->spares[i].major,
+						    status->spares[i].minor };
+	return r;
+}
+
+/*
+ * A spare that was evacuated but is in the table still, because an earlier removal was cut
+ * there, is taken out of it as well.
+ */
+static int take_out(const struct change *c, struct dmremap_error *err)
+{
+	struct dmri_devno dev = { c->member.major, c->member.minor };
+	int r = 0;
+
+	if (c->joined) {
+		r = device_of(c, &dev, err);
+		if (!r)
+			r = dmremap_evacuate(c->set->info.device, c->member.index, err);
+	}
+	if (!r && (dev.major || dev.minor))
+		r = reload(c->set, table_without, &dev, err);
 	return r;
 }
 
@@ -393,8 +418,8 @@ static int remove_commit(struct dmremap_plan *plan, dmremap_progress_fn progress
 
 	if (progress && progress(0, 0, arg))
 		return dmri_error(err, -ECANCELED, "Stopped before anything was done.");
-	if (c->joined)
-		r = evacuate(c, err);
+	if (c->set->info.active)
+		r = take_out(c, err);
 	if (!r && c->member.present)
 		r = wipe_removed(c, err);
 	return r;

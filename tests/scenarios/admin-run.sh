@@ -198,6 +198,19 @@ test_spares() {
 	check "verify" dmremapctl metadata verify set
 }
 
+# A removal that was cut between the map and the table.
+test_remove_goes_on() {
+	begin 2
+	need dmremapctl map relocate set 7
+	need dmsetup message set 0 evacuate 1
+	check_like "still in the table" "$(table_of set)" "*$(cat "/sys/block/${one##*/}/dev")*"
+	check "removed once more" dmremapctl spare remove set "$one" --force
+	check_is "it is free" "$(ls "/sys/block/${one##*/}/holders")" ""
+	check_is "and wiped" "$(dmremapctl udev "$one" | grep KIND)" ""
+	check_is "R1: data" "$(sectors $DEV 0 4096 --size 64)" "0-4095:1"
+	check "the other one serves" dmremapctl map relocate set 9
+}
+
 # What the module can not take into a running table is loaded with a new one.
 test_spare_by_reload() {
 	begin
