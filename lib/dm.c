@@ -74,10 +74,16 @@ static int no_driver(struct dmremap_error *err, int r)
 static int task_new(int type, const char *name, struct dm_task **task,
 		    struct dmremap_error *err)
 {
+	static int why = EIO;
+
 	init();
+	errno = 0;
 	*task = dm_task_create(type);
-	if (!*task)	/* it asks the driver for its version */
-		return no_driver(err, -ENODEV);
+	if (!*task) {
+		/* The driver is asked for its version, the first time. */
+		why = errno ?: why;
+		return no_driver(err, -why);
+	}
 	if (name && !dm_task_set_name(*task, name))
 		return dmri_error(err, -ENOMEM, "device-mapper can not be asked about %s: %s.",
 				  name, last_log);
@@ -225,24 +231,33 @@ int dmri_dm_table(const char *name, struct dmri_dm_info *info, struct dmremap_er
 	return query(DM_DEVICE_TABLE, name, info, err);
 }
 
+bool dmri_dm_is_other(int r)
+{
+	return r == -ENOTCONN || r == -EINVAL;
+}
+
 int dmri_dm_status(const char *name, struct dmri_dm_info *info, struct dmremap_error *err)
 {
 	return query(DM_DEVICE_STATUS, name, info, err);
 }
 
-static int get_uuid(const char *name, char *uuid, size_t size)
+/* Returns 1, or 0 if the device has gone meanwhile. */
+static int get_uuid(const char *name, char *uuid, size_t size, struct dmremap_error *err)
 {
 	_task_ struct dm_task *task = NULL;
 	struct dmri_dm_info info = { 0 };
-	int r = task_new(DM_DEVICE_INFO, name, &task, NULL);
+	int r = task_new(DM_DEVICE_INFO, name, &task, err);
 
-	if (!r)
-		r = task_run(task);
 	if (r < 0)
 		return r;
+	r = task_run(task);
+	if (r == -ENXIO)
+		return 0;
+	if (r < 0)
+		return no_driver(err, r);
 	take_info(task, &info);
 	dmri_copy(uuid, size, info.uuid);
-	return info.exists ? 0 : -ENXIO;
+	return info.exists;
 }
 
 int dmri_dm_list(struct dmri_dm_name **ret, size_t *ret_nr, struct dmremap_error *err)
@@ -274,8 +289,10 @@ int dmri_dm_list(struct dmri_dm_name **ret, size_t *ret_nr, struct dmremap_error
 			list = more;
 		}
 		dmri_copy(list[nr].name, sizeof(list[nr].name), names->name);
-		if (!get_uuid(names->name, list[nr].uuid, sizeof(list[nr].uuid)))
-			nr++;
+		r = get_uuid(names->name, list[nr].uuid, sizeof(list[nr].uuid), err);
+		if (r < 0)
+			return r;
+		nr += r;
 		if (!names->next)
 			break;
 	}
@@ -286,13 +303,19 @@ int dmri_dm_list(struct dmri_dm_name **ret, size_t *ret_nr, struct dmremap_error
 }
 
 /* Loaded by hand, without our UUID: does its table say which set it is? */
-static bool table_names_set(const char *device, const char *uuid)
+static int table_names_set(const char *device, const char *uuid, struct dmremap_error *err)
 {
 	_free_ struct dmri_dm_info *info = malloc(sizeof(*info));
 	const char *p;
+	int r;
 
-	if (!info || dmri_dm_table(device, info, NULL) < 0 || !*info->target)
-		return false;
+	if (!info)
+		return dmri_error_sys(err, -ENOMEM, "%s", device);
+	r = dmri_dm_table(device, info, err);
+	if (dmri_dm_is_other(r) || (!r && !*info->target))
+		return 0;
+	if (r < 0)
+		return r;
 	p = strstr(info->params, " set_uuid ");
 	return p && !strncasecmp(p + strlen(" set_uuid "), uuid, DMREMAP_UUID_SIZE - 1);
 }
@@ -314,7 +337,10 @@ int dmri_dm_resolve(const char *name, struct dmri_dm_name *found, struct dmremap
 		return 0;
 	}
 	for (i = 0; i < nr && is_uuid; i++) {
-		if (*list[i].uuid || !table_names_set(list[i].name, name))
+		r = *list[i].uuid ? 0 : table_names_set(list[i].name, name, err);
+		if (r < 0)
+			return r;
+		if (!r)
 			continue;
 		*found = list[i];
 		return 0;

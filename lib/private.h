@@ -414,6 +414,8 @@ int dmri_dm_list(struct dmri_dm_name **list, size_t *nr, struct dmremap_error *e
 int dmri_dm_resolve(const char *name, struct dmri_dm_name *found, struct dmremap_error *err);
 int dmri_dm_table(const char *name, struct dmri_dm_info *info, struct dmremap_error *err);
 int dmri_dm_status(const char *name, struct dmri_dm_info *info, struct dmremap_error *err);
+/* Of the code that one of these returned: not a device of dm-remap, or none any more. */
+bool dmri_dm_is_other(int r);
 /* Create, load and resume; nothing is left behind on failure. */
 int dmri_dm_activate(const char *name, const char *uuid, u64 length, const char *params,
 		     struct dmremap_error *err);

@@ -239,13 +239,25 @@ static int list_active(struct dmremap_scan *scan, bool named, struct dmremap_err
 		struct active *a = &scan->active[scan->nr_active];
 
 		/* Loaded by hand it may lack our UUID; the target tells. */
-		if (dmri_dm_table(list[i].name, info, NULL) < 0 ||
-		    (!*list[i].uuid && !*info->target))
+		r = dmri_dm_table(list[i].name, info, err);
+		if (dmri_dm_is_other(r) || (!r && !*list[i].uuid && !*info->target))
 			continue;
-		if (info->live_table && dmri_table_parse(info->params, &a->table) < 0)
+		if (r < 0)
+			return r;
+		/* A set of our UUID runs even if what it says is not understood. */
+		if (info->live_table && dmri_table_parse(info->params, &a->table) < 0) {
+			if (!*list[i].uuid)
+				continue;
+			memset(&a->table, 0, sizeof(a->table));
+		}
+		r = dmremap_status(list[i].name, &a->status, err);
+		if (dmri_dm_is_other(r))
 			continue;
-		if (!dmremap_status(list[i].name, &a->status, NULL))
-			scan->nr_active++;
+		if (r == -EBADMSG)
+			a->status.mode = DMREMAP_MODE_INACTIVE;
+		else if (r < 0)
+			return r;
+		scan->nr_active++;
 	}
 	return 0;
 }

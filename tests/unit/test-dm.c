@@ -355,6 +355,25 @@ static void resolves(void **state)
 	assert_non_null(strstr(err.text, "is not active"));
 }
 
+/* What can not be asked may be the one that was looked for; one that has gone is not. */
+static void resolves_in_need(void **state)
+{
+	struct dmri_dm_name found;
+
+	let_fail(DM_DEVICE_INFO, ENXIO, 1);
+	assert_int_equal(__real_dmri_dm_resolve("set", &found, &err), 0);
+	let_fail(DM_DEVICE_INFO, ENOMEM, 2);
+	assert_int_equal(__real_dmri_dm_resolve("set", &found, &err), -ENOMEM);
+	let_fail(DM_DEVICE_INFO, 0, 0);
+	let_fail(DM_DEVICE_TABLE, ENOMEM, 1);
+	assert_int_equal(__real_dmri_dm_resolve("0d5a1f3c-6c61-4f43-8c4e-55a2e1b0c9d2", &found, &err),
+			 -ENOMEM);
+	let_fail(DM_DEVICE_TABLE, ENXIO, 1);
+	assert_int_equal(__real_dmri_dm_resolve("0d5a1f3c-6c61-4f43-8c4e-55a2e1b0c9d2", &found, &err),
+			 0);
+	assert_string_equal(found.name, "hand");
+}
+
 static void messages(void **state)
 {
 	char *answer;
@@ -393,7 +412,8 @@ int main(void)
 		TEST(set_is_refused),
 		TEST(reloads), TEST(other_target), TEST(new_table_is_refused), TEST(no_suspend),
 		TEST(old_table_runs_on), TEST(neither_runs),
-		TEST(removes), TEST(resolves), TEST(messages), TEST(waits),
+		TEST(removes), TEST(resolves), TEST(resolves_in_need),
+		TEST(messages), TEST(waits),
 	};
 
 	return cmocka_run_group_tests_name("dm", tests, NULL, NULL);
