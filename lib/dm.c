@@ -436,16 +436,31 @@ int dmri_dm_activate(const char *name, const char *uuid, u64 length, const char 
 	return r;
 }
 
+static bool has_table(const char *name, const char *params)
+{
+	_free_ struct dmri_dm_info *info = malloc(sizeof(*info));
+
+	return info && !dmri_dm_table(name, info, NULL) && info->live_table &&
+	       !strcmp(info->params, params);
+}
+
+static bool runs_with(const char *name, u64 length, const char *params)
+{
+	return !load(name, length, params) && !simple(DM_DEVICE_RESUME, name, true);
+}
+
 /*
- * A table that was refused when it was resumed has taken the place of the old one
- * already, and all I/O waits: put the old one back.
+ * A table that was not resumed: all I/O waits. If it was refused then, it has taken the
+ * place of the old one already, which is loaded again. If the kernel was not even asked, the
+ * old one is still there and must go on as it is: it may name a spare that has left, which
+ * no table may that is loaded anew.
  */
 static bool put_back(const char *name, const struct dmri_dm_info *old)
 {
-	if (!load(name, old->length, old->params) && !simple(DM_DEVICE_RESUME, name, true))
-		return true;
+	if (!has_table(name, old->params))
+		return runs_with(name, old->length, old->params);
 	simple(DM_DEVICE_CLEAR, name, false);
-	return false;
+	return !simple(DM_DEVICE_RESUME, name, true);
 }
 
 int dmri_dm_reload(const char *name, u64 length, const char *params,
@@ -469,7 +484,11 @@ int dmri_dm_reload(const char *name, u64 length, const char *params,
 	if (r < 0 && put_back(name, old))
 		return kernel_refused(err, r, kmsg, name,
 				      "the new table was refused, and the old one runs on");
+	/* What was wrong, such as want of memory, may be over. */
+	if (r < 0 && runs_with(name, length, params))
+		return 0;
 	if (r < 0) {
+		simple(DM_DEVICE_CLEAR, name, false);
 		kernel_refused(err, r, kmsg, name,
 			       "neither the new table nor the old one can be resumed, and its I/O waits");
 		return -EDEADLK;

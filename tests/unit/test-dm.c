@@ -31,6 +31,7 @@ static struct dmremap_error err;
 static char steps[1024];		/* what was run, in order */
 static int fails[64], times[64];	/* of each type: errno, and of so many first runs */
 static bool target_there, suspended;
+static char live[256], loaded[256];	/* tables of "set" */
 static const char *kernel_says[4];	/* records of the log, from now on */
 static int log_end = -1;
 
@@ -93,11 +94,20 @@ int dm_task_run(struct dm_task *task)
 
 	snprintf(steps + at, sizeof(steps) - at, "%s%s%s%s", at ? ", " : "", names[task->type],
 		 *task->params ? " " : "", task->params);
-	if (!times[task->type])
-		return 1;
-	times[task->type]--;
-	task->error = fails[task->type];
-	return 0;
+	if (times[task->type]) {
+		times[task->type]--;
+		task->error = fails[task->type];
+	}
+	/* A table that is refused at its resume has taken its place all the same. */
+	if (task->type == DM_DEVICE_RESUME && *loaded && task->error != ENOMEM) {
+		dmri_copy(live, sizeof(live), loaded);
+		*loaded = '\0';
+	}
+	if (task->type == DM_DEVICE_CLEAR)
+		*loaded = '\0';
+	if (task->type == DM_DEVICE_RELOAD && !task->error)
+		dmri_copy(loaded, sizeof(loaded), task->params);
+	return !task->error;
 }
 
 int dm_task_get_errno(struct dm_task *task)
@@ -127,12 +137,12 @@ const char *dm_task_get_uuid(const struct dm_task *task)
 void *dm_get_next_target(struct dm_task *task, void *next, uint64_t *start, uint64_t *length,
 			 char **type, char **params)
 {
-	static char set[] = OLD, hand[] = "8:0 set_uuid 0d5a1f3c-6c61-4f43-8c4e-55a2e1b0c9d2 1 8:1";
+	static char hand[] = "8:0 set_uuid 0d5a1f3c-6c61-4f43-8c4e-55a2e1b0c9d2 1 8:1";
 
 	*start = 0;
 	*length = 800;
 	*type = (char *)(strcmp(task->name, "other") ? "remap" : "linear");
-	*params = strcmp(task->name, "hand") ? set : hand;
+	*params = strcmp(task->name, "hand") ? live : hand;
 	return NULL;
 }
 
@@ -205,6 +215,8 @@ static int begin(void **state)
 	memset(kernel_says, 0, sizeof(kernel_says));
 	target_there = true;
 	suspended = false;
+	dmri_copy(live, sizeof(live), OLD);
+	*loaded = '\0';
 	return 0;
 }
 
@@ -311,16 +323,37 @@ static void old_table_runs_on(void **state)
 	assert_int_equal(dmri_dm_reload("set", 800, NEW, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "the old one runs on. The kernel says: remap: 8:1"));
 	assert_string_equal(steps,
-			    "table, load " NEW ", suspend, resume, load " OLD ", resume");
+			    "table, load " NEW ", suspend, resume, table, load " OLD ", resume");
+	assert_string_equal(live, OLD);
+}
+
+/* One that the kernel was not asked to resume has not. The old one is not loaded anew. */
+static void not_resumed(void **state)
+{
+	let_fail(DM_DEVICE_RESUME, ENOMEM, 1);
+	assert_int_equal(dmri_dm_reload("set", 800, NEW, &err), -ENOMEM);
+	assert_non_null(strstr(err.text, "the old one runs on"));
+	assert_string_equal(steps,
+			    "table, load " NEW ", suspend, resume, table, clear, resume");
+	assert_string_equal(live, OLD);
+}
+
+static void new_after_all(void **state)
+{
+	let_fail(DM_DEVICE_RESUME, EINVAL, 2);
+	assert_int_equal(dmri_dm_reload("set", 800, NEW, &err), 0);
+	assert_string_equal(steps, "table, load " NEW ", suspend, resume, table, load " OLD
+				   ", resume, load " NEW ", resume");
+	assert_string_equal(live, NEW);
 }
 
 static void neither_runs(void **state)
 {
-	let_fail(DM_DEVICE_RESUME, EINVAL, 2);
+	let_fail(DM_DEVICE_RESUME, EINVAL, 3);
 	assert_int_equal(dmri_dm_reload("set", 800, NEW, &err), -EDEADLK);
 	assert_non_null(strstr(err.text, "its I/O waits"));
-	assert_string_equal(steps,
-			    "table, load " NEW ", suspend, resume, load " OLD ", resume, clear");
+	assert_string_equal(steps, "table, load " NEW ", suspend, resume, table, load " OLD
+				   ", resume, load " NEW ", resume, clear");
 }
 
 /* --- The rest ------------------------------------------------------------- */
@@ -411,7 +444,7 @@ int main(void)
 		TEST(activates), TEST(name_is_taken), TEST(table_is_refused), TEST(no_module),
 		TEST(set_is_refused),
 		TEST(reloads), TEST(other_target), TEST(new_table_is_refused), TEST(no_suspend),
-		TEST(old_table_runs_on), TEST(neither_runs),
+		TEST(old_table_runs_on), TEST(not_resumed), TEST(new_after_all), TEST(neither_runs),
 		TEST(removes), TEST(resolves), TEST(resolves_in_need),
 		TEST(messages), TEST(waits),
 	};
