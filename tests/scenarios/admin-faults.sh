@@ -14,6 +14,7 @@ FAULTS=/src/build/tests/tools/faults.so
 declare -A ROUNDS=([alloc]=5 [open]=2 [read]=1 [write]=1 [sync]=1)
 
 begin() {
+	RANDOM=${SEED:-1}
 	null_disk data 16
 	null_disk one 8
 	null_disk two 8
@@ -105,16 +106,17 @@ judge() { # FAULT BEFORE AFTER COMMAND...
 
 # The command brings a set from one state to another.
 faults_of() { # BEFORE AFTER COMMAND...
-	local kind calls rounds i wrong='' tried=0
+	local kind calls rounds call picked wrong='' tried=0
 	need "$1"
 	LD_PRELOAD=$FAULTS FAULT_REPORT=$TMP/calls "${@:3}" >"$TMP/reference"
 	cp "$TMP/reference" "$TMP/out"
 	need "$2"
 	while read -r kind calls; do
 		rounds=$((calls < ${ROUNDS[$kind]:-0} ? calls : ${ROUNDS[$kind]:-0}))
-		for ((i = 0; i < rounds; i++)); do
-			wrong+=$(judge "$kind:$((1 + i * (calls - 1) / rounds +
-				RANDOM % (1 + (calls - 1) / rounds)))" "$@")
+		((rounds)) || continue
+		spread picked $rounds "$calls"
+		for call in "${picked[@]}"; do
+			wrong+=$(judge "$kind:$call" "$@")
 		done
 		tried=$((tried + rounds))
 	done <"$TMP/calls"

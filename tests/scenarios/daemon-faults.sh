@@ -46,7 +46,8 @@ judge() { # FAULT
 }
 
 test_daemon_faults() {
-	local kind calls rounds i wrong tried=0
+	local kind calls rounds call picked wrong tried=0
+	RANDOM=${SEED:-1}
 	simple_set
 	message set unreadable 800 8 >/dev/null
 	mkdir -p "$TMP/root/var/lib/dm-remap"
@@ -54,8 +55,9 @@ test_daemon_faults() {
 	while read -r kind calls; do
 		rounds=$((calls < ${ROUNDS[$kind]:-0} ? calls : ${ROUNDS[$kind]:-0}))
 		((rounds)) || continue
-		wrong=$(for ((i = 0; i < rounds; i++)); do
-			judge "$kind:$((1 + i * (calls - 1) / rounds + RANDOM % (1 + (calls - 1) / rounds)))"
+		spread picked $rounds "$calls"
+		wrong=$(for call in "${picked[@]}"; do
+			judge "$kind:$call"
 		done)
 		tried=$((tried + 1))
 		check_is "$rounds of $calls calls of $kind that fail" "$wrong" ""

@@ -151,6 +151,20 @@ log_has() { # REGEX
 	test_log | grep -E -- "$1" >/dev/null
 }
 
+# --- Faults ------------------------------------------------------------------
+
+# The faults that are tried: so many numbers from 1 to CALLS, spread over all of them, by
+# RANDOM, which a test sets to SEED (SEED=2 tests/scenarios/run ...).
+spread() { # VARIABLE COUNT CALLS
+	local -n into=$1
+	local i from to
+	into=()
+	for ((i = 0; i < $2; i++)); do
+		from=$((i * $3 / $2)) to=$(((i + 1) * $3 / $2))
+		into+=($((1 + from + RANDOM % (to - from))))
+	done
+}
+
 # --- Disks -------------------------------------------------------------------
 
 NULLB=/sys/kernel/config/nullb
