@@ -242,6 +242,8 @@ static int read_ranges(struct invocation *inv, uint32_t block_size, uint64_t ori
 		}
 		if (!err)
 			err = dmremap_ranges_add(*ranges, first - origin, count);
+		if (err == -ENOMEM)
+			no_memory();
 		if (err) {
 			dmremap_ranges_free(*ranges);
 			wrong_usage("%s: %s is not a range", inv->command->name, inv->args[i]);
