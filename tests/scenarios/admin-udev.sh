@@ -90,19 +90,21 @@ test_udev() {
 		"$({ props $a && props $c; } | grep -e DMREMAP_SET -e DMREMAP_KIND -e ID_FS_)" ""
 }
 
-# What is written while udev's rules look at a member is looked at once more.
+SLOW_RULES=/run/udev/rules.d/62-slow.rules
+
 slow_rules() {
+	mkdir -p "${SLOW_RULES%/*}"
 	printf '%s\n' 'SUBSYSTEM=="block", KERNEL=="vd*", ACTION=="change", PROGRAM="/bin/sleep 3"' \
-		>/run/udev/rules.d/62-slow.rules
+		>$SLOW_RULES
 	need udevadm control --reload
 }
 
+# What is written while udev's rules look at a member is looked at once more.
 test_written_while_looked_at() {
 	begin
 	need dmremapctl create set --data $a --spare $c --no-start
 	settle
 	need_is "$(udev_property $a ID_FS_TYPE)" "dm_remap_member"
-	mkdir -p /run/udev/rules.d
 	slow_rules
 	need udevadm trigger --action=change $a $c
 	sleep 1.5
@@ -118,7 +120,7 @@ test_written_while_looked_at() {
 	check_is "created: the data device is known as a member" \
 		"$(udev_property $a ID_FS_TYPE)" "dm_remap_member"
 	check_is "so is the spare" "$(udev_property $c ID_FS_TYPE)" "dm_remap_member"
-	rm /run/udev/rules.d/62-slow.rules
+	rm $SLOW_RULES
 	need udevadm control --reload
 	need dmremapctl destroy set --force
 	settle
