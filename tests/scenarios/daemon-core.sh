@@ -74,12 +74,16 @@ test_daemon_unplugged() {
 	local before
 	before=$(status set used)
 	dm_swap under "$(error_table /dev/mapper/under)"
-	$TOOLS/read-storm /dev/mapper/set 0 4000 4 8 >"$TMP/storm" &
+	storm() { $TOOLS/read-storm /dev/mapper/set 0 4000 4 8 >>"$TMP/storm"; }
+	errors() { awk '{ sum += $4 } END { print sum + 0 }' "$TMP/storm"; }
+	storm &
 	local storm=$!
 	for ((i = 0; i < 50; i++)); do write_block $((i * 7)) 2>/dev/null || true; done
 	wait $storm || true
 	check "the alert is raised" wait_until 10 told_times 1 BREAKER_OPEN
-	check_that "thousands of errors" "$(awk '{ print $4 }' "$TMP/storm")" "> 1000"
+	# Which takes a slow machine more than one of them.
+	for ((i = 0; i < 10 && $(errors) <= 1000; i++)); do storm; done
+	check_that "thousands of errors" "$(errors)" "> 1000"
 	check_is "it names the set" "$(field BREAKER_OPEN DMREMAP_DEVICE)" set
 	check_is "R4: no spare block was used" "$(status set used)" "$before"
 	sleep 3
