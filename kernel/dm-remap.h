@@ -270,6 +270,14 @@ struct remap_member {
 	/* Writes acknowledged in slots, and how many of them a flush has covered. */
 	atomic64_t acked, flushed;
 
+	/*
+	 * A flush that fails may lose all that was written before, though the next one goes
+	 * well. So who did not send it must be told: users of flushes of the worker's,
+	 * @flush_errors, of which they were told @flush_told; the worker of theirs.
+	 */
+	atomic_t flush_errors, flush_told, user_flush_errors;
+	int dirty_since;		/* @user_flush_errors before what made it dirty */
+
 	struct remap_latency __percpu *latency;
 	atomic64_t errors[2][DMR_NL_CLASS_MAX + 1];
 
@@ -328,6 +336,16 @@ struct remap_store {
  * to flush its data (it is out now), -EREMOTEIO when the data device did.
  */
 int store_commit(struct remap_set *set);
+/* Worker, before it writes to a member what a commit will refer to. */
+void store_begin_write(struct remap_member *m);
+/* A flush of a spare has covered so many of the acknowledged writes. Any context. */
+void flush_covers(struct remap_member *m, s64 acked);
+/*
+ * A flush has failed, of a user's or of the worker's: true if writes that were acknowledged
+ * may be lost by that. A spare without such writes has nothing to lose: if it is gone,
+ * flushes go on (R8). Any context.
+ */
+bool flush_failed(struct remap_set *set, const struct remap_member *m, bool users);
 /*
  * At activation, before anything else is written: when power went during the last
  * commit some members may be one behind. They get what there is of it, so that no
@@ -738,6 +756,7 @@ struct remap_set {
 	u64 data_sectors;
 	bool degraded_ok;
 	bool stopping;			/* requests end: a suspend waits for them */
+	bool flushing;			/* a flush of the worker's is on its way */
 	int node;			/* of memory near the data device, for what I/O reads */
 
 	struct remap_store store;
@@ -804,7 +823,10 @@ struct remap_bio {
 	struct bvec_iter iter;	/* of the bio as it was mapped, sectors of the target */
 	u32 seq;
 	u32 start;		/* jiffies when it was sent */
-	u32 slot;
+	union {
+		u32 slot;
+		int flush_errors;	/* a flush: of its member, when it was sent */
+	};
 	/* Set and looked at as one: 0 for I/O of the data device that is not timed. */
 	union {
 		u64 special;
@@ -897,6 +919,8 @@ void spare_edges(struct remap_set *set);
 
 int remap_map(struct dm_target *ti, struct bio *bio);
 int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error);
+/* What a flush that went well on its device is told. Any context. */
+blk_status_t flush_result(struct remap_set *set, const struct remap_bio *pb);
 
 /* --- status.c, message.c, target.c --------------------------------------- */
 

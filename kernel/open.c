@@ -154,9 +154,14 @@ void set_close(struct remap_set *set)
 {
 	unsigned int i;
 
-	for (i = 0; i < set->nr_members; i++)
-		if (set->members[i] && set->members[i]->bdev && !spare_gone(set->members[i]))
-			set->members[i]->dirty = true;
+	for (i = 0; i < set->nr_members; i++) {
+		struct remap_member *m = set->members[i];
+
+		if (!m || !m->bdev || spare_gone(m))
+			continue;
+		store_begin_write(m);
+		m->dirty = true;
+	}
 	store_root(set)->scrub = set->scrub.now;
 	if (set->store.frozen || commit_state(set, DMR_SET_CLOSING))
 		goto dirty;

@@ -264,27 +264,51 @@ static struct remap_member *member_of(struct remap_set *set, const struct block_
 	return NULL;
 }
 
+/*
+ * Has a flush of the worker's failed since users were told of that last? Each tells it until
+ * one has ended that began after it.
+ */
+static bool flush_owes(struct remap_member *m, const struct remap_bio *pb)
+{
+	int errors = atomic_read(&m->flush_errors);
+
+	if (errors == atomic_read(&m->flush_told))
+		return false;
+	if (pb->flush_errors == errors)
+		atomic_set(&m->flush_told, errors);
+	return true;
+}
+
+blk_status_t flush_result(struct remap_set *set, const struct remap_bio *pb)
+{
+	struct remap_member *m = set->members[pb->member];
+
+	if (flush_owes(m, pb))
+		return BLK_STS_IOERR;
+	flush_covers(m, pb->acked);
+	return BLK_STS_OK;
+}
+
 static noinline int map_flush(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
 {
 	struct remap_target *rt = set->rt;
 	unsigned int n = dm_bio_get_target_bio_nr(bio);
-	struct remap_member *m = NULL;
+	struct remap_member *m = n ? NULL : set->members[0];
 
 	pb->flush = true;
-	if (!n) {
-		bio_set_dev(bio, rt->data->bdev);
-		return DM_MAPIO_REMAPPED;
-	}
-	/* Let a spare sleep that holds nothing; what the worker wrote, it flushed. */
 	rcu_read_lock();
 	/* Pairs with set_add_device(), and set_remove_device() waits for it. */
-	if (n <= smp_load_acquire(&rt->nr_spares))
+	if (n && n <= smp_load_acquire(&rt->nr_spares))
 		m = member_of(set, rt->spares[n - 1]->bdev);
 	rcu_read_unlock();
-	if (!m || !READ_ONCE(m->used))
+	if (!m)
 		return finish(bio, pb, BLK_STS_OK);
 	pb->member = m->index;
+	pb->flush_errors = atomic_read(&m->flush_errors);
 	pb->acked = atomic64_read(&m->acked);
+	/* Let a spare sleep that holds nothing; what the worker wrote, it flushed. */
+	if (n && !READ_ONCE(m->used))
+		return finish(bio, pb, flush_owes(m, pb) ? BLK_STS_IOERR : BLK_STS_OK);
 	bio_set_dev(bio, m->bdev);
 	return DM_MAPIO_REMAPPED;
 }
@@ -451,26 +475,20 @@ static noinline int io_failed(struct remap_set *set, struct bio *bio, struct rem
 	return repeat_bio(set, bio, pb);
 }
 
-/* A flush of a spare covers what was acknowledged before it. */
-static void flush_done(struct remap_set *set, const struct remap_bio *pb)
-{
-	struct remap_member *m = set->members[pb->member];
-	s64 old = atomic64_read(&m->flushed);
-
-	while (pb->member && old < (s64)pb->acked &&
-	       !atomic64_try_cmpxchg(&m->flushed, &old, pb->acked))
-		;
-}
-
 /*
- * A spare that fails a flush may have lost the writes that were acknowledged since
- * the last one, and that is an error to everybody until a flush succeeds. Without
- * such writes it has nothing to lose: a spare that is gone does not fail flushes (R8).
+ * A flush goes well. One of the worker's that is on its way may have failed before
+ * it, which the worker learns soon.
  */
-static bool flush_lost(struct remap_set *set, const struct remap_bio *pb)
+static int flush_ends(struct remap_set *set, struct bio *bio, const struct remap_bio *pb,
+		      blk_status_t *error)
 {
-	return !pb->member ||
-	       atomic64_read(&set->members[pb->member]->flushed) < (s64)pb->acked;
+	/* Pairs with flush_member(). */
+	if (smp_load_acquire(&set->flushing)) {
+		remap_queue(set, bio);
+		return DM_ENDIO_INCOMPLETE;
+	}
+	*error = flush_result(set, pb);
+	return DM_ENDIO_DONE;
 }
 
 /* It has left its slot. True: somebody waits for that, and it was the last. */
@@ -488,7 +506,7 @@ static noinline int end_failed(struct remap_set *set, struct bio *bio, blk_statu
 
 	if (pb->counted && leave_slot(set, pb))
 		wake_up(&set->slot_wait);
-	if (pb->flush && !pb->done && !flush_lost(set, pb))
+	if (pb->flush && !pb->done && !flush_failed(set, set->members[pb->member], true))
 		*error = BLK_STS_OK;
 	if (pb->done || pb->flush || bio_op(bio) == REQ_OP_DISCARD ||
 	    bio_op(bio) == REQ_OP_SECURE_ERASE)
@@ -498,33 +516,38 @@ static noinline int end_failed(struct remap_set *set, struct bio *bio, blk_statu
 }
 
 /* The end of a success that may have to be repeated, or that is to be counted. */
-static noinline int end_special(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
+static noinline int end_special(struct remap_set *set, struct bio *bio, struct remap_bio *pb,
+				blk_status_t *error)
 {
-	if (pb->flush && !pb->done)
-		flush_done(set, pb);
-	if (pb->done || pb->flush || bio_op(bio) == REQ_OP_DISCARD)
+	if (pb->done || bio_op(bio) == REQ_OP_DISCARD)
 		return DM_ENDIO_DONE;
+	if (pb->flush)
+		return flush_ends(set, bio, pb, error);
 	if (pb->timing)
 		measure(set, pb, bio->bi_opf, BLK_STS_OK);
 	if (bio_op(bio) == REQ_OP_READ)
 		return DM_ENDIO_DONE;
-	if (pb->member)
+	if (pb->member) {
 		atomic64_inc(&set->members[pb->member]->acked);
-	else if (unlikely(READ_ONCE(set->bad_streak)))
+		/* Before the look at the number: flush_failed() has it the other way round. */
+		smp_mb__after_atomic();
+	} else if (unlikely(READ_ONCE(set->bad_streak))) {
 		WRITE_ONCE(set->bad_streak, 0);
+	}
 	if (likely(pb->seq == READ_ONCE(set->map.seq)) || !went_astray(set, pb))
 		return DM_ENDIO_DONE;
 	remap_count(set, C_REDONE, 1);
 	return repeat_bio(set, bio, pb);
 }
 
-static noinline int end_last(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
+static noinline int end_last(struct remap_set *set, struct bio *bio, struct remap_bio *pb,
+			     blk_status_t *error)
 {
 	wake_up(&set->slot_wait);
-	return end_special(set, bio, pb);
+	return end_special(set, bio, pb, error);
 }
 
-static noinline int end_good(struct remap_set *set, struct bio *bio)
+static noinline int end_good(struct remap_set *set, struct bio *bio, blk_status_t *error)
 {
 	struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
 
@@ -535,11 +558,11 @@ static noinline int end_good(struct remap_set *set, struct bio *bio)
 		return DM_ENDIO_DONE;
 	if (pb->counted) {
 		if (leave_slot(set, pb))
-			return end_last(set, bio, pb);
+			return end_last(set, bio, pb, error);
 		if (!pb->timing && bio_op(bio) == REQ_OP_READ)
 			return DM_ENDIO_DONE;
 	}
-	return end_special(set, bio, pb);
+	return end_special(set, bio, pb, error);
 }
 
 int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
@@ -558,5 +581,5 @@ int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 		if (likely(!data_race(set->timed)))
 			return DM_ENDIO_DONE;
 	}
-	return end_good(set, bio);
+	return end_good(set, bio, error);
 }

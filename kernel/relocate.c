@@ -117,7 +117,27 @@ static void tell_first_error(struct remap_set *set, struct remap_member *m, stru
 		remap_count(set, op_is_write(bio_op(bio)) ? C_WRITE_ERRORS : C_READ_ERRORS, 1);
 }
 
-/* A piece of a bio at one place, as often as the policy says. */
+/* A piece of a bio at one place. */
+static blk_status_t do_bio(struct remap_set *set, struct remap_member *m, sector_t sector,
+			   struct bio *bio, unsigned int from, unsigned int nr)
+{
+	bool write = op_is_write(bio_op(bio));
+	blk_status_t status;
+	u32 seq;
+
+	do {
+		seq = READ_ONCE(set->map.release_seq);
+		status = io_bio(set, m->bdev, sector, bio, from, nr);
+		if (status || !write || !m->index)
+			break;
+		atomic64_inc(&m->acked);
+		/* Pairs with flush_failed(): as in end_special(), it is written once more. */
+		smp_mb__after_atomic();
+	} while (seq != READ_ONCE(set->map.release_seq));
+	return status;
+}
+
+/* The same, as often as the policy says. */
 static blk_status_t try_bio(struct remap_set *set, struct remap_member *m,
 			    sector_t sector, struct bio *bio, unsigned int from,
 			    unsigned int nr)
@@ -126,7 +146,7 @@ static blk_status_t try_bio(struct remap_set *set, struct remap_member *m,
 	blk_status_t status;
 
 	do {
-		status = io_bio(set, m->bdev, sector, bio, from, nr);
+		status = do_bio(set, m, sector, bio, from, nr);
 	} while (status_is_evidence(set, status) && --tries);
 	if (status)
 		tell_first_error(set, m, bio, status);
@@ -241,6 +261,7 @@ static int write_slot(struct remap_set *set, struct remap_member **found, u32 *s
 	while (set->map.nr_changes + 2 <= MAP_MAX_CHANGES) {
 		if (!spare_alloc(set, &m, slot))
 			return -ENOSPC;
+		store_begin_write(m);
 		status = io_buffer(m->bdev, REQ_OP_WRITE | REQ_SYNC, spare_sector(set, m, *slot),
 				   set->block_buf, set->block_sectors);
 		if (!status) {
@@ -315,7 +336,7 @@ static enum judgement judge_write(struct remap_set *set, struct remap_member *m,
 	if (!status_is_evidence(set, *status))
 		return NOT_THE_MEDIUM;
 	home += (bio_first(bio) + from) & (set->block_sectors - 1);
-	again = io_bio(set, m->bdev, home, bio, from, nr);
+	again = do_bio(set, m, home, bio, from, nr);
 	if (!again)
 		return WRITE_DONE;
 	*status = again;
@@ -351,8 +372,6 @@ static blk_status_t move_block(struct remap_set *set, struct bio *bio, unsigned 
 	if (!gone) {
 		switch (judge_write(set, m, home, bio, from, nr, &status)) {
 		case WRITE_DONE:
-			if (m->index)
-				atomic64_inc(&m->acked);
 			map_drop(set, &e);
 			return BLK_STS_OK;
 		case NOT_THE_MEDIUM:
@@ -419,6 +438,7 @@ static bool heal_in_place(struct remap_set *set, struct map_entry *e, struct bio
 	struct remap_member *m = block_home(set, e, &home);
 
 	home += sector & (set->block_sectors - 1);
+	store_begin_write(m);
 	*status = try_bio(set, m, home, bio, from, nr);
 	if (!*status && !reads_back(set, m, home, bio, from, nr))
 		*status = BLK_STS_MEDIUM;
@@ -448,8 +468,6 @@ static blk_status_t write_entry(struct remap_set *set, struct map_entry *e, stru
 	if (!lost) {
 		status = try_bio(set, m, home + (sector & (set->block_sectors - 1)),
 				 bio, from, nr);
-		if (!status && m->index)
-			atomic64_inc(&m->acked);
 	} else if (m->index ? !spare_gone(m) :
 			      !set->policy.heal_to_spare) {
 		r = map_hold(set, e->block, e);
@@ -685,8 +703,11 @@ static blk_status_t process_bio(struct remap_set *set, struct bio *bio)
 {
 	const struct bio_kind *kind = bio_kind(bio);
 	unsigned int from = 0, total = bio_sectors(bio), nr;
+	const struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
 	blk_status_t status = BLK_STS_OK;
 
+	if (pb->flush)
+		return flush_result(set, pb);
 	while (from < total && !status) {
 		sector_t sector = bio_first(bio) + from;
 		u64 block = sector_block(set, sector);
@@ -741,6 +762,28 @@ static bool batch_is_full(const struct remap_set *set, const struct batch *b)
 	       time_after(jiffies, b->begun + BATCH_TIME);
 }
 
+/* What becomes of a bio when the commit of its batch has ended with @r. */
+static blk_status_t after_commit(struct bio *bio, int r)
+{
+	const struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
+	bool again = bio->bi_status == BLK_STS_DM_REQUEUE;
+
+	if (!r || !pb->staged)
+		return bio->bi_status;
+	switch (r) {
+	case -EAGAIN:
+		/* Nothing was written, and there is another place for it. */
+		return BLK_STS_DM_REQUEUE;
+	case -EREMOTEIO:
+		/* The same, but what is to be in place may not be there. */
+		if (!op_is_write(bio_op(bio)))
+			return BLK_STS_DM_REQUEUE;
+		return bio->bi_status ? bio->bi_status : BLK_STS_IOERR;
+	default:
+		return again || !bio->bi_status ? BLK_STS_IOERR : bio->bi_status;
+	}
+}
+
 /* Commit what the bios of a batch changed, and let them go. */
 static void finish_batch(struct remap_set *set, struct batch *b)
 {
@@ -749,18 +792,13 @@ static void finish_batch(struct remap_set *set, struct batch *b)
 
 	b->nr = 0;
 	while ((bio = bio_list_pop(&b->bios))) {
-		struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
-
-		bool again = bio->bi_status == BLK_STS_DM_REQUEUE;
-
-		if (r && r != -EAGAIN && pb->staged && (again || !bio->bi_status)) {
-			bio->bi_status = BLK_STS_IOERR;
-		} else if (again || (r == -EAGAIN && pb->staged)) {
+		bio->bi_status = after_commit(bio, r);
+		if (bio->bi_status == BLK_STS_DM_REQUEUE) {
 			bio->bi_status = BLK_STS_OK;
 			remap_queue(set, bio);
-			continue;
+		} else {
+			finish_bio(set, bio);
 		}
-		finish_bio(set, bio);
 	}
 }
 

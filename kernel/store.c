@@ -157,6 +157,75 @@ static bool write_round(struct remap_set *set, struct remap_member *m,
 	return ok;
 }
 
+void store_begin_write(struct remap_member *m)
+{
+	if (!m->dirty)
+		m->dirty_since = atomic_read(&m->user_flush_errors);
+}
+
+void flush_covers(struct remap_member *m, s64 acked)
+{
+	s64 old = atomic64_read(&m->flushed);
+
+	while (old < acked && !atomic64_try_cmpxchg(&m->flushed, &old, acked))
+		;
+}
+
+/* Partitions of one disk, or the data and an internal spare: what one's flush loses. */
+static bool same_disk(const struct remap_member *a, const struct remap_member *b)
+{
+	const struct block_device *one = READ_ONCE(a->bdev), *two = READ_ONCE(b->bdev);
+
+	return a == b || (one && two && one->bd_disk == two->bd_disk);
+}
+
+bool flush_failed(struct remap_set *set, const struct remap_member *m, bool users)
+{
+	bool lost = false;
+	unsigned int i;
+
+	/* What is on its way to it is written once more: see went_astray(). */
+	map_overwritten(&set->map);
+	/* Before the look at what was acknowledged: end_special() has it the other way round. */
+	smp_mb();
+	rcu_read_lock();
+	for (i = 0; i < set->nr_members; i++) {
+		struct remap_member *o = READ_ONCE(set->members[i]);
+		bool loses;
+
+		if (!o || !same_disk(o, m))
+			continue;
+		loses = !i || atomic64_read(&o->flushed) < atomic64_read(&o->acked);
+		lost |= loses;
+		if (users)
+			atomic_inc(&o->user_flush_errors);
+		else if (loses)
+			atomic_inc(&o->flush_errors);
+	}
+	rcu_read_unlock();
+	return lost;
+}
+
+/*
+ * A flush by the worker. What it may lose of users' writes, the next flush of theirs tells:
+ * flush_ends().
+ */
+static bool flush_member(struct remap_set *set, struct remap_member *m)
+{
+	s64 acked = atomic64_read(&m->acked);
+	bool ok;
+
+	WRITE_ONCE(set->flushing, true);
+	ok = !io_flush(m->bdev);
+	if (ok)
+		flush_covers(m, acked);
+	else
+		flush_failed(set, m, false);
+	/* Pairs with flush_ends(). */
+	smp_store_release(&set->flushing, false);
+	return ok;
+}
+
 /*
  * All copies of the pages on one member, each in a frame of its own. A frame
  * that can not be written stays taken, and another is used instead.
@@ -166,6 +235,7 @@ static bool write_member(struct remap_set *set, struct remap_member *m,
 {
 	struct remap_store *st = &set->store;
 	unsigned int nr = c->nr * DMR_FRAME_COPIES, round, i;
+	int errors = atomic_read(&m->user_flush_errors);
 
 	for (i = 0; i < nr; i++) {
 		st->writes[i].page = c->pages[i / DMR_FRAME_COPIES];
@@ -184,7 +254,8 @@ static bool write_member(struct remap_set *set, struct remap_member *m,
 	}
 	if (round == WRITE_ROUNDS)
 		return false;
-	if (!bdev_fua(m->bdev) && io_flush(m->bdev))
+	if (!bdev_fua(m->bdev) &&
+	    (!flush_member(set, m) || atomic_read(&m->user_flush_errors) != errors))
 		return false;
 	for (i = 0; i < nr; i++)
 		st->new_frames[m->index][i / DMR_FRAME_COPIES][i % DMR_FRAME_COPIES] =
@@ -316,7 +387,7 @@ static int flush_data(struct remap_set *set)
 		if (!m || !m->dirty)
 			continue;
 		m->dirty = false;
-		if (!io_flush(m->bdev))
+		if (flush_member(set, m) && atomic_read(&m->user_flush_errors) == m->dirty_since)
 			continue;
 		if (!i)
 			return -EREMOTEIO;

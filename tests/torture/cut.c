@@ -2,11 +2,14 @@
 /*
  * What disks hold after their power was cut. A write is there for certain if it
  * was acknowledged with FUA, or if a flush that was sent after its answer was
- * acknowledged; so is what a write that failed has done. Any other that had reached the
- * disk may be there or not, sector by sector, whatever became of the others.
+ * acknowledged, and none failed in between; so is what a write that failed has done. Any
+ * other that had reached the disk may be there or not, sector by sector, whatever became of
+ * the others.
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "../tools/common.h"
 #include "torture.h"
 
 static bool kept(const struct request *r, uint32_t nth, uint32_t i, enum cut_way way,
@@ -44,24 +47,40 @@ static void apply(struct disk_state *d, const struct request *r, uint32_t i)
 				    r->data ? r->data + (size_t)i * SECTOR : zeroes;
 }
 
+/* Of each request: did a flush make it durable, before any failed? From the last to the first. */
+static bool *which_flushed(const struct log *log, uint32_t at)
+{
+	bool *flushed = calloc(log->nr + 1, sizeof(*flushed));
+	uint32_t sent[MAX_DISKS] = { };	/* the latest flush, of those that still count */
+
+	if (!flushed)
+		die("out of memory");
+	for (uint32_t n = log->nr; n--;) {
+		const struct request *r = &log->requests[n];
+
+		if (r->answered > at)
+			continue;
+		if (r->kind != DISK_FLUSH)
+			flushed[n] = r->answered < sent[r->disk];
+		else if (r->failed)
+			sent[r->disk] = 0;
+		else if (r->received > sent[r->disk])
+			sent[r->disk] = r->received;
+	}
+	return flushed;
+}
+
 void cut_state(const struct log *log, uint32_t at, enum cut_way way, uint64_t seed,
 	       struct state *s)
 {
-	uint32_t flushed[MAX_DISKS] = { }, last = 1 + mix(seed, 7) % 8;
+	uint32_t last = 1 + mix(seed, 7) % 8;
+	bool *flushed = which_flushed(log, at);
 
 	state_copy(s, &log->base);
 	for (uint32_t n = 0; n < log->nr; n++) {
 		const struct request *r = &log->requests[n];
-
-		if (r->kind == DISK_FLUSH && !r->failed && r->answered <= at &&
-		    r->received > flushed[r->disk])
-			flushed[r->disk] = r->received;
-	}
-	for (uint32_t n = 0; n < log->nr; n++) {
-		const struct request *r = &log->requests[n];
-		bool durable = r->kind == DISK_DECAY ||
-			       (r->answered <= at && ((r->fua && !r->failed) ||
-						      r->answered < flushed[r->disk]));
+		bool durable = r->kind == DISK_DECAY || flushed[n] ||
+			       (r->answered <= at && r->fua && !r->failed);
 
 		if (r->kind == DISK_FLUSH || r->received > at)
 			continue;
@@ -77,4 +96,5 @@ void cut_state(const struct log *log, uint32_t at, enum cut_way way, uint64_t se
 		else
 			s->disk[f->disk].dead = f->flags;
 	}
+	free(flushed);
 }

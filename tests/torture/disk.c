@@ -43,7 +43,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct state live;
 static int sockets[MAX_DISKS];
 static struct waiting waiting[MAX_WAITING];
-static unsigned int nr_waiting;
+static unsigned int nr_waiting, failing_flushes[MAX_DISKS];
 static uint64_t order;
 static struct log *current;
 static uint8_t *memory;
@@ -167,6 +167,7 @@ void disks_set(const struct state *s)
 		pthread_mutex_lock(&lock);
 	}
 	state_copy(&live, s);
+	memset(failing_flushes, 0, sizeof(failing_flushes));
 	pthread_mutex_unlock(&lock);
 }
 
@@ -290,9 +291,17 @@ void disk_die(unsigned int disk, bool dead, lost_fn *lost)
 	pthread_mutex_unlock(&lock);
 }
 
+void disk_fail_flushes(unsigned int disk, unsigned int nr)
+{
+	pthread_mutex_lock(&lock);
+	failing_flushes[disk] = nr;
+	pthread_mutex_unlock(&lock);
+}
+
 void disks_heal(void)
 {
 	for (unsigned int i = 0; i < nr_disks; i++) {
+		disk_fail_flushes(i, 0);
 		disk_flag(i, 0, disk_sectors[i], 0, NULL);
 		disk_die(i, false, NULL);
 	}
@@ -396,6 +405,10 @@ static void execute(struct waiting *w)
 			cut_failed_write(r, s);
 			break;
 		}
+	}
+	if (w->type == NBD_CMD_FLUSH && failing_flushes[r->disk]) {
+		failing_flushes[r->disk]--;
+		r->failed = true;
 	}
 	if (w->type == NBD_CMD_TRIM)
 		cut_trim(r);

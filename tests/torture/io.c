@@ -201,6 +201,8 @@ static void complete(struct io *io, int64_t result)
 	end = moment();
 	if (io->kind == IO_FLUSH && !err)
 		model_flushed(model, io->begin, end);
+	else if (io->kind == IO_FLUSH)
+		model_flush_failed(model);
 	if (io_promised && (io->kind == IO_FLUSH || io->kind == IO_FUA) && !err)
 		io_promised(end);
 	/* A device that is gone says nothing about its medium (R4). */

@@ -173,12 +173,18 @@ void model_flushed(struct model *m, uint32_t begin, uint32_t end)
 	for (uint32_t i = m->flushed_up_to; i < m->nr; i++) {
 		struct op *o = &m->ops[i];
 
-		if (!o->durable && !o->failed && o->end && o->end < begin)
+		if (!o->durable && !o->failed && !o->unsure && o->end && o->end < begin)
 			o->durable = end;
-		all = all && (o->durable || o->failed);
+		all = all && (o->durable || o->failed || (o->unsure && o->end));
 		if (all)
 			m->flushed_up_to = i + 1;
 	}
+}
+
+void model_flush_failed(struct model *m)
+{
+	for (uint32_t i = m->flushed_up_to; i < m->nr; i++)
+		m->ops[i].unsure = !m->ops[i].durable;
 }
 
 static void add_loss(struct model *m, uint32_t sector, uint64_t version)
@@ -331,14 +337,30 @@ void model_prune(struct model *m, uint32_t before)
 	}
 }
 
-struct model *model_of(const struct seen *seen, uint32_t sectors, uint64_t version)
+/* What can not be read may be readable again, if it was written when power went. */
+static void add_unread(struct model *m, const struct model *before, uint32_t sector, uint32_t cut)
 {
-	struct model *m = model_new(sectors);
+	const struct list *l = &before->of[sector];
+	uint32_t floor = floor_of(before, l, cut, true);
 
-	m->version = version;
-	for (uint32_t s = 0; s < sectors; s++) {
+	for (uint32_t i = 0; i < l->nr; i++) {
+		const struct op *o = &before->ops[l->ops[i]];
+
+		if (o->begin <= cut && !(o->end && o->end < floor))
+			add_past(m, o->kind, sector, 1, o->version);
+	}
+	add_past(m, OP_LOSE, sector, 1, 0);
+}
+
+struct model *model_after(const struct model *before, const struct seen *seen, uint32_t cut)
+{
+	struct model *m = model_new(before->sectors);
+
+	/* Versions of before are not used again. */
+	m->version = before->version | 1ull << 62;
+	for (uint32_t s = 0; s < m->sectors; s++) {
 		if (seen[s].error)
-			add_past(m, OP_LOSE, s, 1, 0);
+			add_unread(m, before, s, cut);
 		else
 			add_past(m, seen[s].version ? OP_WRITE : OP_ZERO, s, 1,
 				 seen[s].version);

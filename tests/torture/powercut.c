@@ -205,7 +205,7 @@ static struct seen *seen_buffer(unsigned int which)
 }
 
 /* Some more work after the start, so that what was recovered is built upon. */
-static void work_on(struct work *w, const struct seen *seen, uint64_t seed)
+static void work_on(struct work *w, const struct seen *seen, uint32_t at, uint64_t seed)
 {
 	static struct profile p;
 
@@ -215,7 +215,7 @@ static void work_on(struct work *w, const struct seen *seen, uint64_t seed)
 	p.moved = 0;
 	w->profile = &p;
 	w->random = seed;
-	w->model = model_of(seen, w->set.length, seed | 1ull << 62);
+	w->model = model_after(w->model, seen, at);
 	io_may_fail = p.may_fail || w->dead;
 	io_open(&w->set, w->model);
 	work_steps(w, 8 + work_random(w, 12), false);
@@ -296,7 +296,7 @@ static void one_cut(struct work *w, const struct log *log, uint32_t at, uint64_t
 	set_read(&w->set, seen);
 	judge(w, seen, at);
 	if (again)
-		work_on(&after, seen, mix(seed, 5));
+		work_on(&after, seen, at, mix(seed, 5));
 	if (set_stop())
 		found_wrong("the set can not be stopped");
 	if (again)

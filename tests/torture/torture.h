@@ -86,6 +86,8 @@ typedef void lost_fn(unsigned int disk, uint32_t sector, const uint8_t *content)
 void disk_flag(unsigned int disk, uint32_t sector, uint32_t nr, uint8_t flags, lost_fn *lost);
 void disk_decay(unsigned int disk, uint32_t sector, lost_fn *lost);
 void disk_die(unsigned int disk, bool dead, lost_fn *lost);
+/* The next flushes fail, and what was not flushed before is never sure to be there. */
+void disk_fail_flushes(unsigned int disk, unsigned int nr);
 void disks_heal(void);
 
 /*
@@ -142,7 +144,7 @@ enum op_kind {
 
 struct op {
 	uint8_t kind;
-	bool fua, failed;
+	bool fua, failed, unsure;	/* unsure: a flush of it failed */
 	uint32_t sector, nr;
 	uint64_t version;
 	uint32_t begin, end;	/* moments; end 0: was never answered */
@@ -162,6 +164,8 @@ void model_end(struct model *m, uint32_t op, bool failed);
 uint64_t model_version(const struct model *m, uint32_t op);
 /* All that ended before @begin is durable at @end. */
 void model_flushed(struct model *m, uint32_t begin, uint32_t end);
+/* A flush failed: what was not durable before is not made so by another. */
+void model_flush_failed(struct model *m);
 /* What a medium holds can no longer be read: where it was current, it is lost. */
 void model_lost(struct model *m, const uint8_t *content, int64_t home);
 
@@ -189,7 +193,7 @@ void model_explain(const struct model *m, uint32_t sector, uint32_t cut, char *t
 		   size_t size);
 /* Forget what no read or cut after @before can see any more. */
 void model_prune(struct model *m, uint32_t before);
-/* The content is what was seen: a model of its own for what follows a cut. */
-struct model *model_of(const struct seen *seen, uint32_t sectors, uint64_t version);
+/* The content is what was seen after a cut at this moment: a model of its own for what follows. */
+struct model *model_after(const struct model *before, const struct seen *seen, uint32_t cut);
 
 #endif

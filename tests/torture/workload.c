@@ -23,7 +23,8 @@ const struct profile profiles[] = {
 	{ "relocate", -1, -1, SPARE_1, 2, 120, 512, IO(10, 50, 15, 12, 3, 3),
 	  { [RELOCATE] = 150, [BAD_WRITES] = 30, [DECAY] = 20 } },
 	{ "release", -1, 8, SPARE_SMALL, 1, 160, 192, IO(10, 50, 15, 10, 3, 3),
-	  { [RELOCATE] = 120, [RELEASE] = 150, [BAD_WRITES] = 10, [HEAL] = 30 },
+	  { [RELOCATE] = 120, [RELEASE] = 150, [BAD_WRITES] = 10, [HEAL] = 30,
+	    [UNREADABLE] = 40, [SLOT_DECAY] = 30 },
 	  .may_fail = true },
 	{ "small-blocks", -1, 1, SPARE_1, 1, 160, 96, IO(10, 50, 20, 10, 3, 3),
 	  { [BAD_WRITES] = 80, [RELOCATE] = 40, [RELEASE] = 60, [DECAY] = 30 } },
@@ -47,6 +48,9 @@ const struct profile profiles[] = {
 	{ "full", -1, 8, SPARE_SMALL, 1, 160, 384, IO(15, 50, 20, 12, 3, 3),
 	  { [BAD_WRITES] = 250, [RELOCATE] = 20, [RELEASE] = 30, [DECAY] = 30 },
 	  .may_fail = true },
+	{ "bad-flushes", -1, 8, SPARE_1, 2, 160, 256, IO(10, 50, 15, 18, 3, 3),
+	  { [BAD_WRITES] = 60, [RELOCATE] = 60, [RELEASE] = 90, [DECAY] = 60,
+	    [BAD_FLUSHES] = 60, [HEAL] = 20 }, .may_fail = true },
 	{ "restarts", -1, 8, SPARE_1, 2, 120, 256, IO(10, 50, 20, 12, 3, 3),
 	  { [BAD_WRITES] = 60, [RELOCATE] = 30, [RELEASE] = 30, [RESTART] = 25,
 	    [SUSPEND] = 25, [DECAY] = 30, [POLICY] = 20 } },
@@ -166,6 +170,14 @@ static void frame_fault(struct work *w)
 	disk_flag(some_spare(w), sector, 1, BAD_WRITE, lost);
 }
 
+/* Of the data device and the spares alike. */
+static void flush_fault(struct work *w)
+{
+	unsigned int which = work_random(w, 1 + w->set.nr_spares);
+
+	disk_fail_flushes(which ? w->set.spare[which - 1] : w->set.data, 1 + work_random(w, 2));
+}
+
 static void heal(struct work *w)
 {
 	uint32_t from = work_random(w, w->set.length), nr = 1 + work_random(w, w->set.length / 2);
@@ -215,7 +227,8 @@ static void lose(struct work *w)
 static void policy(struct work *w)
 {
 	static const char *const texts[] = {
-		"heal spare", "heal in-place", "retries 1", "retries 0", "slow-ms 100",
+		"heal spare", "heal in-place", "unreadable retry", "unreadable fail",
+		"retries 1", "retries 0", "slow-ms 100",
 	};
 
 	message("policy %s", texts[work_random(w, ARRAY_SIZE(texts))]);
@@ -251,6 +264,7 @@ static void happen(struct work *w, enum happening what)
 	case BAD_SLOTS: slot_fault(w, false); break;
 	case SLOT_DECAY: slot_fault(w, true); break;
 	case BAD_FRAMES: frame_fault(w); break;
+	case BAD_FLUSHES: flush_fault(w); break;
 	case RELOCATE:
 	case RELEASE:
 		some_blocks(w, &block, &nr);

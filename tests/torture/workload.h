@@ -34,6 +34,7 @@ enum happening {
 	BAD_SLOTS,
 	SLOT_DECAY,
 	BAD_FRAMES,	/* among the metadata */
+	BAD_FLUSHES,	/* the next ones of a disk */
 	RELOCATE,
 	RELEASE,
 	UNREADABLE,

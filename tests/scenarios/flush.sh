@@ -1,0 +1,114 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# R2: flushes that fail, whoever sent them. A disk may have lost by that whatever was not
+# flushed before, though the next flush goes well: each error must be told to who relies on it.
+# shellcheck disable=SC2034,SC2154 # variables of lib.sh
+
+# A disk whose flushes can be made to fail, and nothing else of it.
+flush_disk() { # NAME MEGABYTES
+	local disk
+	null_disk disk "$2" cache_size=1
+	null_disk "$1_end" 1 cache_size=1
+	disk_of[$1]=$disk
+	dm_make "$1" "$(flush_table "$1" linear)"
+}
+
+# The last sectors are on another disk, which gets each flush too.
+declare -A disk_of
+flush_table() { # NAME linear|flakey
+	local -n _end=$1_end
+	local sectors
+	sectors=$(sectors_of "${disk_of[$1]}")
+	echo "0 $sectors linear ${disk_of[$1]} 0"
+	if [[ $2 == linear ]]; then
+		echo "$sectors 8 linear $_end 0"
+	else
+		echo "$sectors 8 flakey $_end 0 0 3600 1 error_writes"
+	fi
+}
+
+flushes_fail() { # NAME yes|no
+	local table=linear
+	[[ $2 == no ]] || table=flakey
+	flush_table "$1" $table | dmsetup load "$1"
+	dmsetup suspend --nolockfs --noflush "$1"
+	dmsetup resume "$1"
+}
+
+flush() { sync "$dev"; }
+
+flush_set() { # SPARE...
+	local spare
+	modprobe dm-flakey
+	flush_disk data 32
+	for spare; do flush_disk "${spare%,*}" 16; done
+	make_set set /dev/mapper/data "${@/#//dev/mapper/}"
+	dev=/dev/mapper/set
+	write_sectors $dev 0 4096 1
+	need flush
+}
+
+test_flush_of_users() {
+	flush_set spare
+	flushes_fail data yes
+	write_sectors $dev 0 8 2
+	check_fails "R2: a flush that the data device fails is an error" flush
+	flushes_fail data no
+	check "the next goes well" flush
+	flushes_fail spare yes
+	check "R8: a spare that holds nothing is not asked" flush
+	flushes_fail spare no
+	need_is "$(message set relocate 0 1)" "relocated 1 lost 0 unchanged 0 failed 0"
+	write_sectors $dev 0 8 3
+	flushes_fail spare yes
+	check_fails "R2: a flush that a spare in use fails is an error" flush
+	flushes_fail spare no
+	check "the next goes well as well" flush
+	check_is "R1: what was written is read" "$(sectors $dev 0 16)" "0-7:3 8-15:1"
+}
+
+# The set's own flush of the data device, between two of the user's.
+test_flush_for_a_release() {
+	flush_set spare
+	need_is "$(message set relocate 5 1)" "relocated 1 lost 0 unchanged 0 failed 0"
+	need flush
+	write_sectors $dev 0 8 2
+	flushes_fail data yes
+	check_fails "R2: nothing is released without a flush" message set release 5 1
+	flushes_fail data no
+	check_is "the block is where it was" "$(map_remapped set)" "5"
+	check_fails "R2: the next flush tells that one failed" flush
+	check "once" flush
+	check "the block can be released then" message set release 5 1
+	check "and a flush goes well" flush
+	check_is "R1: what was written is read" "$(sectors $dev 0 64)" "0-7:2 8-63:1"
+}
+
+# And of a spare.
+test_flush_for_a_move() {
+	flush_set one,tier=0 two,tier=1
+	need_is "$(message set relocate 5 1)" "relocated 1 lost 0 unchanged 0 failed 0"
+	need flush
+	write_sectors $dev 40 8 2
+	flushes_fail one yes
+	check_is "R8: the block goes to another spare" "$(message set relocate 7 1)" \
+		"relocated 1 lost 0 unchanged 0 failed 0"
+	check_like "and the one is out" "$(spare set 1)" "out*"
+	flushes_fail one no
+	check_fails "R2: the next flush tells that writes may be lost" flush
+	check "once" flush
+	check_is "R1: what was written is read" "$(sectors $dev 0 64)" "0-39:1 40-47:2 48-63:1"
+}
+
+# Nothing is told that concerns nobody.
+test_flush_that_covered_all() {
+	flush_set one,tier=0 two,tier=1
+	need_is "$(message set relocate 5 1)" "relocated 1 lost 0 unchanged 0 failed 0"
+	write_sectors $dev 40 8 2
+	need flush
+	flushes_fail one yes
+	need_is "$(message set relocate 7 1)" "relocated 1 lost 0 unchanged 0 failed 0"
+	flushes_fail one no
+	check_like "a spare is out" "$(spare set 1)" "out*"
+	check "R8: what was flushed is not lost by that" flush
+}
