@@ -405,7 +405,7 @@ test_daemon_lifetime() {
 # --- What it does by the clock ----------------------------------------------------------------
 
 test_daemon_scrubs() {
-	{ quiet_rules; printf '[scrub]\nscrub-interval = 6s\n[policy]\nscrub-rate = 100000\n'; } | daemon_config
+	{ quiet_rules; printf '[scrub]\nscrub-interval = 15s\n[policy]\nscrub-rate = 100000\n'; } | daemon_config
 	set_on_dm
 	write_block 0 4096
 	bad_block 3000
@@ -415,7 +415,7 @@ test_daemon_scrubs() {
 	check_like "what was found is told" "$(field SCRUB_DONE DMREMAP_DETAIL)" \
 		"Blocks found unreadable: 1,*"
 	check_is "and where it is" "$(map_lost set)" 3000:ff
-	check "again, after the interval" wait_until 20 eval '(($(told SCRUB_DONE) > 1))'
+	check "again, after the interval" wait_until 40 eval '(($(told SCRUB_DONE) > 1))'
 	daemon_stop
 	check_that "when is kept" "$(jq '.scrub[] | .["last-end"]' /var/lib/dm-remap/state.json)" \
 		"> $(date +%s) - 60"
