@@ -703,11 +703,8 @@ static blk_status_t process_bio(struct remap_set *set, struct bio *bio)
 {
 	const struct bio_kind *kind = bio_kind(bio);
 	unsigned int from = 0, total = bio_sectors(bio), nr;
-	const struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
 	blk_status_t status = BLK_STS_OK;
 
-	if (pb->flush)
-		return flush_result(set, pb);
 	while (from < total && !status) {
 		sector_t sector = bio_first(bio) + from;
 		u64 block = sector_block(set, sector);
@@ -812,6 +809,12 @@ static bool process_bios(struct remap_set *set, struct bio_list *bios, struct ba
 		struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
 		u32 holds = set->map.holds;
 
+		/* It only waited for a flush of ours: flush_ends(). */
+		if (pb->flush) {
+			bio->bi_status = flush_result(set, pb);
+			finish_bio(set, bio);
+			continue;
+		}
 		if (!b->nr++)
 			b->begun = jiffies;
 		bio->bi_status = process_bio(set, bio);
