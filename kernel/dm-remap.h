@@ -213,6 +213,8 @@ int map_bad_slot(struct remap_set *set, unsigned int member, u32 slot);
  * it, or to any block, are to be repeated at their end. Then map_drop() it.
  */
 void map_overwritten(struct remap_map *map);
+/* Writes that were sent before this look at their end what has become of them. Any context. */
+u32 map_step(struct remap_map *map);
 /* Worker: the pending changes are durable, or never happened. */
 void map_changes_done(struct remap_set *set);
 void map_changes_undo(struct remap_set *set);
@@ -277,6 +279,7 @@ struct remap_member {
 	 */
 	atomic_t flush_errors, flush_told, user_flush_errors;
 	int dirty_since;		/* @user_flush_errors before what made it dirty */
+	u32 lost_seq;			/* map.seq when one failed last */
 
 	struct remap_latency __percpu *latency;
 	atomic64_t errors[2][DMR_NL_CLASS_MAX + 1];
@@ -336,16 +339,6 @@ struct remap_store {
  * to flush its data (it is out now), -EREMOTEIO when the data device did.
  */
 int store_commit(struct remap_set *set);
-/* Worker, before it writes to a member what a commit will refer to. */
-void store_begin_write(struct remap_member *m);
-/* A flush of a spare has covered so many of the acknowledged writes. Any context. */
-void flush_covers(struct remap_member *m, s64 acked);
-/*
- * A flush has failed, of a user's or of the worker's: true if writes that were acknowledged
- * may be lost by that. A spare without such writes has nothing to lose: if it is gone,
- * flushes go on (R8). Any context.
- */
-bool flush_failed(struct remap_set *set, const struct remap_member *m, bool users);
 /*
  * At activation, before anything else is written: when power went during the last
  * commit some members may be one behind. They get what there is of it, so that no
@@ -778,8 +771,9 @@ struct remap_set {
 	struct workqueue_struct *wq ____cacheline_aligned;
 	struct work_struct work;
 	struct delayed_work breaker_work, sharpen_work;
-	spinlock_t queue_lock;		/* queue, requests */
+	spinlock_t queue_lock;		/* queue, requests, flushes */
 	struct bio_list queue;
+	struct bio_list flushes;	/* of users, that wait while the worker's is on its way */
 	struct list_head requests;
 	struct bio_set bios;
 	void *block_buf, *check_buf;	/* one block each; worker */
@@ -837,7 +831,10 @@ struct remap_bio {
 			bool counted;	/* in slot_io[turn] */
 			bool flush;
 			bool done;	/* nothing is left to look at in end_io */
-			bool staged;	/* worker: it made changes that the commit decides on */
+			union {
+				bool staged;	/* worker: what it did hangs on the commit */
+				bool unflushed;	/* a flush of a spare: it has something to do */
+			};
 			bool told;	/* its first error was counted and told */
 		};
 	};
@@ -919,8 +916,35 @@ void spare_edges(struct remap_set *set);
 
 int remap_map(struct dm_target *ti, struct bio *bio);
 int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error);
-/* What a flush that went well on its device is told. Any context. */
-blk_status_t flush_result(struct remap_set *set, const struct remap_bio *pb);
+
+/* --- flush.c: flushes that fail ------------------------------------------ */
+
+/* A user's is about to be sent to this member. */
+void flush_begins(struct remap_member *m, struct remap_bio *pb);
+/* It is at its end: must it tell that one of the worker's failed? Once, if it began later. */
+bool flush_owes(struct remap_member *m, const struct remap_bio *pb);
+/* It failed: false if nothing was lost by that, and nothing is owed. Any context. */
+bool flush_fails(struct remap_set *set, const struct remap_bio *pb);
+/* It went well: an end_io() of its own. Any context. */
+int flush_ends(struct remap_set *set, struct bio *bio, const struct remap_bio *pb,
+	       blk_status_t *error);
+
+/* Worker, before it writes to a member what a commit will refer to. */
+void flush_begin_write(struct remap_member *m);
+/* Worker, or activation: flush it. False: it failed, and users will be told. */
+bool flush_member(struct remap_set *set, struct remap_member *m);
+/*
+ * Worker: what it wrote for users after flush_note(), and acknowledges after flush_look(), a
+ * flush of theirs may have lost between the two; the next one tells that.
+ * @errors: DMR_MAX_MEMBERS of them.
+ */
+void flush_note(struct remap_set *set, int *errors);
+void flush_look(struct remap_set *set, int *errors);
+
+/* What a set owes to users when it ends, and whoever is the same set next, until a table goes. */
+void flush_keep_debt(struct remap_set *set);
+void flush_take_debt(struct remap_set *set);
+void flush_drop_debt(struct remap_target *rt);
 
 /* --- status.c, message.c, target.c --------------------------------------- */
 
@@ -941,6 +965,8 @@ struct remap_target {
 	unsigned int nr_spares;
 	struct dm_dev *spares[DMR_MAX_MEMBERS - 1];
 	DECLARE_BITMAP(left, DMR_MAX_MEMBERS);	/* of them, since the table was loaded */
+	struct list_head flush_debt;	/* flush.c */
+	u8 flush_debt_uuid[16];
 	bool internal;
 	sector_t internal_start;
 	bool degraded;

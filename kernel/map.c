@@ -390,6 +390,19 @@ int map_bad_slot(struct remap_set *set, unsigned int member, u32 slot)
 	return 0;
 }
 
+u32 map_step(struct remap_map *map)
+{
+	unsigned long flags;
+	u32 seq;
+
+	flags = change_begin(map);
+	seq = map->seq + 1;
+	/* As in map_hold(). */
+	smp_store_release(&map->seq, seq);
+	change_end(map, flags);
+	return seq;
+}
+
 void map_overwritten(struct remap_map *map)
 {
 	unsigned long flags;

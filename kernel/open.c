@@ -159,7 +159,7 @@ void set_close(struct remap_set *set)
 
 		if (!m || !m->bdev || spare_gone(m))
 			continue;
-		store_begin_write(m);
+		flush_begin_write(m);
 		m->dirty = true;
 	}
 	store_root(set)->scrub = set->scrub.now;

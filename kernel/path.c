@@ -264,31 +264,6 @@ static struct remap_member *member_of(struct remap_set *set, const struct block_
 	return NULL;
 }
 
-/*
- * Has a flush of the worker's failed since users were told of that last? Each tells it until
- * one has ended that began after it.
- */
-static bool flush_owes(struct remap_member *m, const struct remap_bio *pb)
-{
-	int errors = atomic_read(&m->flush_errors);
-
-	if (errors == atomic_read(&m->flush_told))
-		return false;
-	if (pb->flush_errors == errors)
-		atomic_set(&m->flush_told, errors);
-	return true;
-}
-
-blk_status_t flush_result(struct remap_set *set, const struct remap_bio *pb)
-{
-	struct remap_member *m = set->members[pb->member];
-
-	if (flush_owes(m, pb))
-		return BLK_STS_IOERR;
-	flush_covers(m, pb->acked);
-	return BLK_STS_OK;
-}
-
 static noinline int map_flush(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
 {
 	struct remap_target *rt = set->rt;
@@ -303,9 +278,7 @@ static noinline int map_flush(struct remap_set *set, struct bio *bio, struct rem
 	rcu_read_unlock();
 	if (!m)
 		return finish(bio, pb, BLK_STS_OK);
-	pb->member = m->index;
-	pb->flush_errors = atomic_read(&m->flush_errors);
-	pb->acked = atomic64_read(&m->acked);
+	flush_begins(m, pb);
 	/* Let a spare sleep that holds nothing; what the worker wrote, it flushed. */
 	if (n && !READ_ONCE(m->used))
 		return finish(bio, pb, flush_owes(m, pb) ? BLK_STS_IOERR : BLK_STS_OK);
@@ -413,7 +386,8 @@ static noinline bool went_astray(struct remap_set *set, const struct remap_bio *
 	u64 block = first >> set->block_shift;
 	struct map_entry e;
 
-	if ((s32)(READ_ONCE(set->map.release_seq) - pb->seq) > 0)
+	if ((s32)(READ_ONCE(set->map.release_seq) - pb->seq) > 0 ||
+	    (s32)(READ_ONCE(set->members[pb->member]->lost_seq) - pb->seq) > 0)
 		return true;
 	if (pb->member)
 		return !map_get(&set->map, block, &e) || e.busy ||
@@ -475,22 +449,6 @@ static noinline int io_failed(struct remap_set *set, struct bio *bio, struct rem
 	return repeat_bio(set, bio, pb);
 }
 
-/*
- * A flush goes well. One of the worker's that is on its way may have failed before
- * it, which the worker learns soon.
- */
-static int flush_ends(struct remap_set *set, struct bio *bio, const struct remap_bio *pb,
-		      blk_status_t *error)
-{
-	/* Pairs with flush_member(). */
-	if (smp_load_acquire(&set->flushing)) {
-		remap_queue(set, bio);
-		return DM_ENDIO_INCOMPLETE;
-	}
-	*error = flush_result(set, pb);
-	return DM_ENDIO_DONE;
-}
-
 /* It has left its slot. True: somebody waits for that, and it was the last. */
 static __always_inline bool leave_slot(struct remap_set *set, struct remap_bio *pb)
 {
@@ -506,7 +464,7 @@ static noinline int end_failed(struct remap_set *set, struct bio *bio, blk_statu
 
 	if (pb->counted && leave_slot(set, pb))
 		wake_up(&set->slot_wait);
-	if (pb->flush && !pb->done && !flush_failed(set, set->members[pb->member], true))
+	if (pb->flush && !pb->done && !flush_fails(set, pb))
 		*error = BLK_STS_OK;
 	if (pb->done || pb->flush || bio_op(bio) == REQ_OP_DISCARD ||
 	    bio_op(bio) == REQ_OP_SECURE_ERASE)

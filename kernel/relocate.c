@@ -117,27 +117,7 @@ static void tell_first_error(struct remap_set *set, struct remap_member *m, stru
 		remap_count(set, op_is_write(bio_op(bio)) ? C_WRITE_ERRORS : C_READ_ERRORS, 1);
 }
 
-/* A piece of a bio at one place. */
-static blk_status_t do_bio(struct remap_set *set, struct remap_member *m, sector_t sector,
-			   struct bio *bio, unsigned int from, unsigned int nr)
-{
-	bool write = op_is_write(bio_op(bio));
-	blk_status_t status;
-	u32 seq;
-
-	do {
-		seq = READ_ONCE(set->map.release_seq);
-		status = io_bio(set, m->bdev, sector, bio, from, nr);
-		if (status || !write || !m->index)
-			break;
-		atomic64_inc(&m->acked);
-		/* Pairs with flush_failed(): as in end_special(), it is written once more. */
-		smp_mb__after_atomic();
-	} while (seq != READ_ONCE(set->map.release_seq));
-	return status;
-}
-
-/* The same, as often as the policy says. */
+/* A piece of a bio at one place, as often as the policy says. */
 static blk_status_t try_bio(struct remap_set *set, struct remap_member *m,
 			    sector_t sector, struct bio *bio, unsigned int from,
 			    unsigned int nr)
@@ -146,7 +126,7 @@ static blk_status_t try_bio(struct remap_set *set, struct remap_member *m,
 	blk_status_t status;
 
 	do {
-		status = do_bio(set, m, sector, bio, from, nr);
+		status = io_bio(set, m->bdev, sector, bio, from, nr);
 	} while (status_is_evidence(set, status) && --tries);
 	if (status)
 		tell_first_error(set, m, bio, status);
@@ -261,7 +241,7 @@ static int write_slot(struct remap_set *set, struct remap_member **found, u32 *s
 	while (set->map.nr_changes + 2 <= MAP_MAX_CHANGES) {
 		if (!spare_alloc(set, &m, slot))
 			return -ENOSPC;
-		store_begin_write(m);
+		flush_begin_write(m);
 		status = io_buffer(m->bdev, REQ_OP_WRITE | REQ_SYNC, spare_sector(set, m, *slot),
 				   set->block_buf, set->block_sectors);
 		if (!status) {
@@ -336,7 +316,7 @@ static enum judgement judge_write(struct remap_set *set, struct remap_member *m,
 	if (!status_is_evidence(set, *status))
 		return NOT_THE_MEDIUM;
 	home += (bio_first(bio) + from) & (set->block_sectors - 1);
-	again = do_bio(set, m, home, bio, from, nr);
+	again = io_bio(set, m->bdev, home, bio, from, nr);
 	if (!again)
 		return WRITE_DONE;
 	*status = again;
@@ -372,6 +352,8 @@ static blk_status_t move_block(struct remap_set *set, struct bio *bio, unsigned 
 	if (!gone) {
 		switch (judge_write(set, m, home, bio, from, nr, &status)) {
 		case WRITE_DONE:
+			if (m->index)
+				atomic64_inc(&m->acked);
 			map_drop(set, &e);
 			return BLK_STS_OK;
 		case NOT_THE_MEDIUM:
@@ -438,7 +420,7 @@ static bool heal_in_place(struct remap_set *set, struct map_entry *e, struct bio
 	struct remap_member *m = block_home(set, e, &home);
 
 	home += sector & (set->block_sectors - 1);
-	store_begin_write(m);
+	flush_begin_write(m);
 	*status = try_bio(set, m, home, bio, from, nr);
 	if (!*status && !reads_back(set, m, home, bio, from, nr))
 		*status = BLK_STS_MEDIUM;
@@ -468,6 +450,8 @@ static blk_status_t write_entry(struct remap_set *set, struct map_entry *e, stru
 	if (!lost) {
 		status = try_bio(set, m, home + (sector & (set->block_sectors - 1)),
 				 bio, from, nr);
+		if (!status && m->index)
+			atomic64_inc(&m->acked);
 	} else if (m->index ? !spare_gone(m) :
 			      !set->policy.heal_to_spare) {
 		r = map_hold(set, e->block, e);
@@ -751,6 +735,7 @@ struct batch {
 	struct bio_list bios;
 	unsigned int nr;
 	unsigned long begun;		/* jiffies */
+	int flush_errors[DMR_MAX_MEMBERS];	/* of users, when it began: flush_look() */
 };
 
 static bool batch_is_full(const struct remap_set *set, const struct batch *b)
@@ -784,9 +769,14 @@ static blk_status_t after_commit(struct bio *bio, int r)
 /* Commit what the bios of a batch changed, and let them go. */
 static void finish_batch(struct remap_set *set, struct batch *b)
 {
-	int r = commit_changes(set);
 	struct bio *bio;
+	int r;
 
+	if (b->nr)
+		flush_look(set, b->flush_errors);
+	r = commit_changes(set);
+	if (b->nr)
+		flush_look(set, b->flush_errors);
 	b->nr = 0;
 	while ((bio = bio_list_pop(&b->bios))) {
 		bio->bi_status = after_commit(bio, r);
@@ -809,14 +799,10 @@ static bool process_bios(struct remap_set *set, struct bio_list *bios, struct ba
 		struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
 		u32 holds = set->map.holds;
 
-		/* It only waited for a flush of ours: flush_ends(). */
-		if (pb->flush) {
-			bio->bi_status = flush_result(set, pb);
-			finish_bio(set, bio);
-			continue;
-		}
-		if (!b->nr++)
+		if (!b->nr++) {
 			b->begun = jiffies;
+			flush_note(set, b->flush_errors);
+		}
 		bio->bi_status = process_bio(set, bio);
 		pb->staged = set->map.holds != holds;
 		bio_list_add(&b->bios, bio);

@@ -257,6 +257,7 @@ static struct remap_set *set_alloc(struct dm_target *ti, struct remap_target *rt
 	set->degraded_ok = rt->degraded;
 	spin_lock_init(&set->queue_lock);
 	bio_list_init(&set->queue);
+	bio_list_init(&set->flushes);
 	INIT_LIST_HEAD(&set->requests);
 	INIT_LIST_HEAD(&set->claim);
 	INIT_WORK(&set->work, remap_work);
@@ -344,6 +345,7 @@ int set_activate(struct dm_target *ti, struct remap_target *rt)
 	}
 	set_dm_name(set, set->dm_name);
 	scrub_load(set);
+	flush_take_debt(set);
 	down_write(&rt->lock);
 	rt->set = set;
 	up_write(&rt->lock);
@@ -386,6 +388,7 @@ void set_deactivate(struct remap_target *rt)
 	cancel_delayed_work_sync(&set->sharpen_work);
 	cancel_delayed_work_sync(&set->breaker_work);
 	set_close(set);
+	flush_keep_debt(set);
 	event_edge(set, DMR_NL_EVENT_DEACTIVATED, -1);
 	event_flush(set);
 	unclaim(set);

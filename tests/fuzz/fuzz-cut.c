@@ -208,7 +208,6 @@ static void make_set(unsigned int how)
 	for (i = 0; i < nr_disks; i++) {
 		memset(&disks[i], 0, sizeof(disks[i]));
 		disks[i].bdev.bd_dev = i;
-		disks[i].bdev.bd_disk = (struct gendisk *)&disks[i];
 		disks[i].bdev.sectors = PAYLOAD + (i ? SLOTS * BLOCK : DATA);
 	}
 	make_root(&root, adopted);

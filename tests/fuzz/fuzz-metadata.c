@@ -88,8 +88,7 @@ static void make_disks(void)
 		require(disk != MAP_FAILED);
 		disks[i] = disk + 512 * DMR_FRAMES_SECTOR;
 		devs[i] = (struct dmri_dev){ .fd = fd, .path = "member", .sectors = sectors };
-		bdevs[i] = (struct block_device){ .bd_dev = i, .sectors = sectors,
-						.bd_disk = (struct gendisk *)&bdevs[i] };
+		bdevs[i] = (struct block_device){ .bd_dev = i, .sectors = sectors };
 		make_anchors(i, disk);
 		require(!dmri_anchors_read(&devs[i], 0, &found[i].anchors));
 		require(found[i].anchors.found);

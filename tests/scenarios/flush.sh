@@ -112,3 +112,27 @@ test_flush_that_covered_all() {
 	check_like "a spare is out" "$(spare set 1)" "out*"
 	check "R8: what was flushed is not lost by that" flush
 }
+
+# A suspended set flushes its disks; who wrote before learns what became of that.
+test_flush_of_a_suspend() {
+	flush_set spare
+	local table
+	table=$(table_of set)
+	for next in resume reload; do
+		write_sectors $dev 0 8 2
+		flushes_fail data yes
+		need dmsetup suspend --nolockfs set
+		flushes_fail data no
+		[[ $next == resume ]] || need dmsetup load set --table "$table"
+		need dmsetup resume set
+		check_fails "R2: after a $next the next flush tells that one failed" flush
+		check "once" flush
+	done
+	write_sectors $dev 0 8 3
+	flushes_fail data yes
+	need dmsetup remove set
+	flushes_fail data no
+	need dmsetup create set --table "$table"
+	check "nobody is told when it was stopped for good" flush
+	check_is "R1: what was written is read" "$(sectors $dev 0 16)" "0-7:3 8-15:1"
+}

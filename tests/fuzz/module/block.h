@@ -101,10 +101,7 @@ struct workqueue_struct;
 #define atomic_set(a, v)		((a)->n = (v))
 #define atomic_inc(a)			((a)->n++)
 #define atomic_dec_and_test(a)		(!--(a)->n)
-#define atomic64_read(a)		((a)->n)
 #define atomic64_add(v, a)		((a)->n += (s64)(v))
-#define atomic64_try_cmpxchg(a, old, v)	((a)->n == *(old) ? ((a)->n = (v), true) : \
-					 (*(old) = (a)->n, false))
 #define this_cpu_inc(x)			((x)++)
 #define this_cpu_add(x, v)		((x) += (v))
 #define init_completion(c)		((c)->done = false)
@@ -131,7 +128,6 @@ struct workqueue_struct;
 #define rcu_dereference(p)		(p)
 #define rcu_dereference_sched(p)	(p)
 #define smp_wmb()			((void)0)
-#define smp_mb()			((void)0)
 #define fatal_signal_pending(task)	false
 
 /* --- Memory ---------------------------------------------------------------- */

@@ -122,9 +122,16 @@ blk_status_t io_buffer(struct block_device *bdev, blk_opf_t opf, sector_t sector
 			 nr << SECTOR_SHIFT) ? BLK_STS_OK : BLK_STS_IOERR;
 }
 
-blk_status_t io_flush(struct block_device *bdev)
+/* Nobody else sends any. */
+bool flush_member(struct remap_set *set, struct remap_member *m)
 {
-	return module_io(bdev, true, 0, NULL, 0) ? BLK_STS_OK : BLK_STS_IOERR;
+	(void)set;
+	return module_io(m->bdev, true, 0, NULL, 0);
+}
+
+void flush_begin_write(struct remap_member *m)
+{
+	(void)m;
 }
 
 void policy_take(struct remap_set *set, const struct dmr_policy *disk)

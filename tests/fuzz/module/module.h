@@ -13,7 +13,6 @@
 #define MODULE_MAX_SPARES	4
 
 struct block_device {
-	struct gendisk *bd_disk;
 	uint64_t sectors;
 	bool fua;
 	unsigned int bd_dev;		/* the fuzzer's number for it */

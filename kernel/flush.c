@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Flushes that fail. A disk may lose by that all that it had acknowledged before, and
+ * the next flush goes well all the same. So an error is told to everybody who relies on that
+ * disk, whoever sent the flush: the next flush of the users' tells one of the worker's, and
+ * the worker commits nothing that refers to what one of the users' may have lost.
+ */
+#include "dm-remap.h"
+
+/* Partitions of one disk, or the data and an internal spare: they lose together. */
+static bool same_disk(const struct remap_member *a, const struct remap_member *b)
+{
+	const struct block_device *one = READ_ONCE(a->bdev), *two = READ_ONCE(b->bdev);
+
+	return a == b || (one && two && one->bd_disk == two->bd_disk);
+}
+
+/* Is there anything that a flush has not covered? Of the data device nobody counts it. */
+static bool unflushed(const struct remap_member *m)
+{
+	return !m->index || atomic64_read(&m->flushed) < atomic64_read(&m->acked);
+}
+
+static void flush_covers(struct remap_member *m, s64 acked)
+{
+	s64 old = atomic64_read(&m->flushed);
+
+	while (old < acked && !atomic64_try_cmpxchg(&m->flushed, &old, acked))
+		;
+}
+
+/*
+ * A flush has failed, of a user's or of the worker's: true if writes that were acknowledged
+ * may be lost by that. A spare without such writes has nothing to lose: if it is gone,
+ * flushes go on (R8).
+ */
+static bool flush_failed(struct remap_set *set, const struct remap_member *m, bool users)
+{
+	u32 seq = map_step(&set->map);
+	bool lost = false;
+	unsigned int i;
+
+	rcu_read_lock();
+	for (i = 0; i < set->nr_members; i++) {
+		struct remap_member *o = READ_ONCE(set->members[i]);
+		bool loses;
+
+		if (!o || !same_disk(o, m))
+			continue;
+		/* What is on its way to it is written once more: see went_astray(). */
+		WRITE_ONCE(o->lost_seq, seq);
+		/* Before the look at what was acknowledged; there it is the other way round. */
+		smp_mb();
+		loses = unflushed(o);
+		lost |= loses;
+		if (users)
+			atomic_inc(&o->user_flush_errors);
+		else if (loses)
+			atomic_inc(&o->flush_errors);
+	}
+	rcu_read_unlock();
+	return lost;
+}
+
+/* --- Users' -------------------------------------------------------------- */
+
+void flush_begins(struct remap_member *m, struct remap_bio *pb)
+{
+	pb->member = m->index;
+	pb->unflushed = m->index && unflushed(m);
+	pb->flush_errors = atomic_read(&m->flush_errors);
+	pb->acked = atomic64_read(&m->acked);
+}
+
+bool flush_owes(struct remap_member *m, const struct remap_bio *pb)
+{
+	int errors = atomic_read(&m->flush_errors);
+
+	/* One failed while this was on its way. */
+	if (pb->flush_errors != errors)
+		return true;
+	if (errors == atomic_read(&m->flush_told))
+		return false;
+	atomic_set(&m->flush_told, errors);
+	return true;
+}
+
+bool flush_fails(struct remap_set *set, const struct remap_bio *pb)
+{
+	struct remap_member *m = set->members[pb->member];
+	bool lost = flush_failed(set, m, true), owes = flush_owes(m, pb);
+
+	return lost || owes || pb->unflushed;
+}
+
+static blk_status_t result(struct remap_set *set, const struct remap_bio *pb)
+{
+	struct remap_member *m = set->members[pb->member];
+
+	if (flush_owes(m, pb))
+		return BLK_STS_IOERR;
+	flush_covers(m, pb->acked);
+	return BLK_STS_OK;
+}
+
+int flush_ends(struct remap_set *set, struct bio *bio, const struct remap_bio *pb,
+	       blk_status_t *error)
+{
+	unsigned long flags;
+	bool wait;
+
+	/* One of the worker's may have failed before this, and it does not know yet. */
+	if (unlikely(smp_load_acquire(&set->flushing))) {
+		spin_lock_irqsave(&set->queue_lock, flags);
+		wait = set->flushing;
+		if (wait)
+			bio_list_add(&set->flushes, bio);
+		spin_unlock_irqrestore(&set->queue_lock, flags);
+		if (wait)
+			return DM_ENDIO_INCOMPLETE;
+	}
+	*error = result(set, pb);
+	return DM_ENDIO_DONE;
+}
+
+/* --- The worker's -------------------------------------------------------- */
+
+void flush_begin_write(struct remap_member *m)
+{
+	if (!m->dirty)
+		m->dirty_since = atomic_read(&m->user_flush_errors);
+}
+
+bool flush_member(struct remap_set *set, struct remap_member *m)
+{
+	s64 acked = atomic64_read(&m->acked);
+	struct bio_list waiting;
+	struct bio *bio;
+	bool ok;
+
+	WRITE_ONCE(set->flushing, true);
+	ok = !io_flush(m->bdev);
+	if (ok)
+		flush_covers(m, acked);
+	else
+		flush_failed(set, m, false);
+
+	spin_lock_irq(&set->queue_lock);
+	/* Pairs with flush_ends(). */
+	smp_store_release(&set->flushing, false);
+	waiting = set->flushes;
+	bio_list_init(&set->flushes);
+	spin_unlock_irq(&set->queue_lock);
+	while ((bio = bio_list_pop(&waiting))) {
+		struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
+
+		bio->bi_status = result(set, pb);
+		pb->done = true;
+		bio_endio(bio);
+	}
+	return ok;
+}
+
+void flush_note(struct remap_set *set, int *errors)
+{
+	unsigned int i;
+
+	for (i = 0; i < set->nr_members; i++)
+		if (set->members[i])
+			errors[i] = atomic_read(&set->members[i]->user_flush_errors);
+}
+
+void flush_look(struct remap_set *set, int *errors)
+{
+	unsigned int i;
+
+	for (i = 0; i < set->nr_members; i++) {
+		struct remap_member *m = set->members[i];
+
+		if (!m || atomic_read(&m->user_flush_errors) == errors[i])
+			continue;
+		if (unflushed(m))
+			atomic_inc(&m->flush_errors);
+	}
+	flush_note(set, errors);
+}
+
+/* --- From one activation to the next ------------------------------------- */
+
+static DEFINE_MUTEX(debts_lock);
+static LIST_HEAD(debts);
+
+void flush_keep_debt(struct remap_set *set)
+{
+	struct remap_target *rt = set->rt;
+	bool owed = false;
+	unsigned int i;
+
+	for (i = 0; i < set->nr_members; i++) {
+		struct remap_member *m = set->members[i];
+
+		if (m)
+			owed |= (m->index && unflushed(m)) ||
+				atomic_read(&m->flush_errors) != atomic_read(&m->flush_told);
+	}
+	if (!owed)
+		return;
+	mutex_lock(&debts_lock);
+	memcpy(rt->flush_debt_uuid, set->store.set_uuid, sizeof(rt->flush_debt_uuid));
+	list_move(&rt->flush_debt, &debts);
+	mutex_unlock(&debts_lock);
+}
+
+void flush_take_debt(struct remap_set *set)
+{
+	struct remap_target *rt, *next;
+
+	mutex_lock(&debts_lock);
+	list_for_each_entry_safe(rt, next, &debts, flush_debt) {
+		if (memcmp(rt->flush_debt_uuid, set->store.set_uuid, sizeof(rt->flush_debt_uuid)))
+			continue;
+		list_del_init(&rt->flush_debt);
+		atomic_inc(&set->members[0]->flush_errors);
+	}
+	mutex_unlock(&debts_lock);
+}
+
+void flush_drop_debt(struct remap_target *rt)
+{
+	mutex_lock(&debts_lock);
+	list_del_init(&rt->flush_debt);
+	mutex_unlock(&debts_lock);
+}
