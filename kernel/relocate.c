@@ -736,6 +736,7 @@ struct batch {
 	unsigned int nr;
 	unsigned long begun;		/* jiffies */
 	int flush_errors[DMR_MAX_MEMBERS];	/* of users, when it began: flush_look() */
+	bool wrote;			/* something for users */
 };
 
 static bool batch_is_full(const struct remap_set *set, const struct batch *b)
@@ -772,12 +773,13 @@ static void finish_batch(struct remap_set *set, struct batch *b)
 	struct bio *bio;
 	int r;
 
-	if (b->nr)
+	if (b->wrote)
 		flush_look(set, b->flush_errors);
 	r = commit_changes(set);
-	if (b->nr)
+	if (b->wrote)
 		flush_look(set, b->flush_errors);
 	b->nr = 0;
+	b->wrote = false;
 	while ((bio = bio_list_pop(&b->bios))) {
 		bio->bi_status = after_commit(bio, r);
 		if (bio->bi_status == BLK_STS_DM_REQUEUE) {
@@ -804,6 +806,7 @@ static bool process_bios(struct remap_set *set, struct bio_list *bios, struct ba
 			flush_note(set, b->flush_errors);
 		}
 		bio->bi_status = process_bio(set, bio);
+		b->wrote |= !bio->bi_status && op_is_write(bio_op(bio));
 		pb->staged = set->map.holds != holds;
 		bio_list_add(&b->bios, bio);
 		if (batch_is_full(set, b)) {

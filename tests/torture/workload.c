@@ -357,6 +357,9 @@ static void incident_ends(struct work *w)
 		disk_die(w->set.data, false, NULL);
 		/* Until the breaker has seen it. */
 		usleep(2500000);
+		/* The next flush tells what failed meanwhile. */
+		io_start(IO_FLUSH, 0, 0);
+		io_wait(0);
 		io_may_fail = w->profile->may_fail;
 		io_reads_may_fail = false;
 		break;
