@@ -64,8 +64,8 @@ lib-install: lib
 	ln -sf $(notdir $(LIB_SO)) $(DESTDIR)$(LIBDIR)/$(LIB_SONAME)
 	ln -sf $(LIB_SONAME) $(DESTDIR)$(LIBDIR)/libdmremap.so
 	install -m 644 $(LIB_DIR)/libdmremap.pc $(DESTDIR)$(LIBDIR)/pkgconfig
-	install -m 644 lib/dm-remap.h include/dm-remap-format.h \
-		include/dm-remap-netlink.h \
+	install -m 644 lib/dm-remap.h lib/dm-remap-events.h \
+		include/dm-remap-format.h include/dm-remap-netlink.h \
 		$(DESTDIR)$(INCLUDEDIR)/dm-remap
 
 lib-clean:
