@@ -279,6 +279,8 @@ struct remap_member {
 	 */
 	atomic_t flush_errors, flush_told, user_flush_errors;
 	int dirty_since;		/* @user_flush_errors before what made it dirty */
+	unsigned int flush_io[2];	/* of users, on their way, in two turns; queue_lock */
+	unsigned int flush_turn;
 	u32 lost_seq;			/* map.seq when one failed last */
 
 	struct remap_latency __percpu *latency;
@@ -325,6 +327,7 @@ struct remap_store {
 	unsigned long *dirty;		/* pages to be written by the next commit */
 	unsigned long *dirty_first;	/* those of them that must be durable before the rest */
 	bool frozen;			/* can no longer commit */
+	bool begun;			/* something of the last commit may be on a disk */
 	atomic_t writing;
 	struct completion written;
 	struct frame_write writes[COMMIT_WRITES];
@@ -335,7 +338,8 @@ struct remap_store {
  * Worker: make all dirty pages durable on every member that takes commits,
  * after flushing the data that they refer to. A member that can not be written
  * is put out of the set, durably, before this returns. 0; -EIO with the set
- * frozen when no member is left; with nothing written, -EAGAIN when a spare failed
+ * frozen when no member is left, and store.begun telling whether anything of this commit may
+ * be written; with nothing written, -EAGAIN when a spare failed
  * to flush its data (it is out now), -EREMOTEIO when the data device did.
  */
 int store_commit(struct remap_set *set);
@@ -771,9 +775,10 @@ struct remap_set {
 	struct workqueue_struct *wq ____cacheline_aligned;
 	struct work_struct work;
 	struct delayed_work breaker_work, sharpen_work;
-	spinlock_t queue_lock;		/* queue, requests, flushes */
+	spinlock_t queue_lock;		/* queue, requests, flushes, flush_io of members */
 	struct bio_list queue;
 	struct bio_list flushes;	/* of users, that wait while the worker's is on its way */
+	wait_queue_head_t flush_wait;	/* the worker, for a turn of users' flushes to end */
 	struct list_head requests;
 	struct bio_set bios;
 	void *block_buf, *check_buf;	/* one block each; worker */
@@ -919,27 +924,36 @@ int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error);
 
 /* --- flush.c: flushes that fail ------------------------------------------ */
 
-/* A user's is about to be sent to this member. */
-void flush_begins(struct remap_member *m, struct remap_bio *pb);
-/* It is at its end: must it tell that one of the worker's failed? Once, if it began later. */
-bool flush_owes(struct remap_member *m, const struct remap_bio *pb);
+/* A user's is about to be sent to this member; flush_fails() or flush_ends() follows. */
+void flush_begins(struct remap_set *set, struct remap_member *m, struct remap_bio *pb);
+/* Must a user's that is not sent tell that one of the worker's failed? Once. Any context. */
+bool flush_owes(struct remap_member *m);
 /* It failed: false if nothing was lost by that, and nothing is owed. Any context. */
 bool flush_fails(struct remap_set *set, const struct remap_bio *pb);
 /* It went well: an end_io() of its own. Any context. */
 int flush_ends(struct remap_set *set, struct bio *bio, const struct remap_bio *pb,
 	       blk_status_t *error);
 
-/* Worker, before it writes to a member what a commit will refer to. */
-void flush_begin_write(struct remap_member *m);
-/* Worker, or activation: flush it. False: it failed, and users will be told. */
-bool flush_member(struct remap_set *set, struct remap_member *m);
+/* Worker, before it writes to a member what a commit will refer to, and makes it dirty. */
+void flush_before_write(struct remap_member *m);
 /*
- * Worker: what it wrote for users after flush_note(), and acknowledges after flush_look(), a
- * flush of theirs may have lost between the two; the next one tells that.
- * @errors: DMR_MAX_MEMBERS of them.
+ * Worker, or activation: flush it, and wait for the users' that were sent before. False: it
+ * failed, and users will be told; or one of theirs did, after there had been @since of those.
  */
-void flush_note(struct remap_set *set, int *errors);
-void flush_look(struct remap_set *set, int *errors);
+bool flush_member(struct remap_set *set, struct remap_member *m, int since);
+/*
+ * Worker: what it wrote for users after flush_note_users(), and acknowledges after
+ * flush_check_users(), a flush of theirs may have lost between the two; the next one tells
+ * that. @errors: DMR_MAX_MEMBERS of them.
+ */
+void flush_note_users(struct remap_set *set, int *errors);
+void flush_check_users(struct remap_set *set, int *errors);
+
+/* Has any since the activation, of this member's disk? Any context. */
+static inline bool flush_has_failed(const struct remap_member *m)
+{
+	return atomic_read(&m->flush_errors) || atomic_read(&m->user_flush_errors);
+}
 
 /* What a set owes to users when it ends, and whoever is the same set next, until a table goes. */
 void flush_keep_debt(struct remap_set *set);

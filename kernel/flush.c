@@ -34,7 +34,7 @@ static void flush_covers(struct remap_member *m, s64 acked)
  * may be lost by that. A spare without such writes has nothing to lose: if it is gone,
  * flushes go on (R8).
  */
-static bool flush_failed(struct remap_set *set, const struct remap_member *m, bool users)
+static bool record_failure(struct remap_set *set, const struct remap_member *m, bool users)
 {
 	u32 seq = map_step(&set->map);
 	bool lost = false;
@@ -64,40 +64,64 @@ static bool flush_failed(struct remap_set *set, const struct remap_member *m, bo
 
 /* --- Users' -------------------------------------------------------------- */
 
-void flush_begins(struct remap_member *m, struct remap_bio *pb)
+void flush_begins(struct remap_set *set, struct remap_member *m, struct remap_bio *pb)
 {
+	unsigned long flags;
+
 	pb->member = m->index;
 	pb->unflushed = m->index && unflushed(m);
 	pb->flush_errors = atomic_read(&m->flush_errors);
 	pb->acked = atomic64_read(&m->acked);
+	spin_lock_irqsave(&set->queue_lock, flags);
+	pb->turn = m->flush_turn;
+	m->flush_io[pb->turn]++;
+	spin_unlock_irqrestore(&set->queue_lock, flags);
 }
 
-bool flush_owes(struct remap_member *m, const struct remap_bio *pb)
+/* It has an answer, and what follows from that is recorded. */
+static void leave_turn(struct remap_set *set, struct remap_member *m, const struct remap_bio *pb)
+{
+	unsigned long flags;
+	bool last;
+
+	spin_lock_irqsave(&set->queue_lock, flags);
+	last = !--m->flush_io[pb->turn];
+	spin_unlock_irqrestore(&set->queue_lock, flags);
+	if (last)
+		wake_up(&set->flush_wait);
+}
+
+bool flush_owes(struct remap_member *m)
 {
 	int errors = atomic_read(&m->flush_errors);
 
-	/* One failed while this was on its way. */
-	if (pb->flush_errors != errors)
-		return true;
 	if (errors == atomic_read(&m->flush_told))
 		return false;
 	atomic_set(&m->flush_told, errors);
 	return true;
 }
 
+/* It began when so many had failed: those that failed since concern it, too. */
+static bool must_tell(struct remap_member *m, const struct remap_bio *pb)
+{
+	return pb->flush_errors != atomic_read(&m->flush_errors) || flush_owes(m);
+}
+
 bool flush_fails(struct remap_set *set, const struct remap_bio *pb)
 {
 	struct remap_member *m = set->members[pb->member];
-	bool lost = flush_failed(set, m, true), owes = flush_owes(m, pb);
+	bool lost = record_failure(set, m, true), owes = must_tell(m, pb);
 
-	return lost || owes || pb->unflushed;
+	leave_turn(set, m, pb);
+	/* A later flush, answered before, covers what this one lost. */
+	return lost || owes || pb->unflushed || pb->acked != atomic64_read(&m->acked);
 }
 
 static blk_status_t result(struct remap_set *set, const struct remap_bio *pb)
 {
 	struct remap_member *m = set->members[pb->member];
 
-	if (flush_owes(m, pb))
+	if (must_tell(m, pb))
 		return BLK_STS_IOERR;
 	flush_covers(m, pb->acked);
 	return BLK_STS_OK;
@@ -109,6 +133,7 @@ int flush_ends(struct remap_set *set, struct bio *bio, const struct remap_bio *p
 	unsigned long flags;
 	bool wait;
 
+	leave_turn(set, set->members[pb->member], pb);
 	/* One of the worker's may have failed before this, and it does not know yet. */
 	if (unlikely(smp_load_acquire(&set->flushing))) {
 		spin_lock_irqsave(&set->queue_lock, flags);
@@ -125,25 +150,17 @@ int flush_ends(struct remap_set *set, struct bio *bio, const struct remap_bio *p
 
 /* --- The worker's -------------------------------------------------------- */
 
-void flush_begin_write(struct remap_member *m)
+void flush_before_write(struct remap_member *m)
 {
 	if (!m->dirty)
 		m->dirty_since = atomic_read(&m->user_flush_errors);
 }
 
-bool flush_member(struct remap_set *set, struct remap_member *m)
+/* The users' that wait to know how the worker's ended. */
+static void answer_waiting(struct remap_set *set)
 {
-	s64 acked = atomic64_read(&m->acked);
 	struct bio_list waiting;
 	struct bio *bio;
-	bool ok;
-
-	WRITE_ONCE(set->flushing, true);
-	ok = !io_flush(m->bdev);
-	if (ok)
-		flush_covers(m, acked);
-	else
-		flush_failed(set, m, false);
 
 	spin_lock_irq(&set->queue_lock);
 	/* Pairs with flush_ends(). */
@@ -158,10 +175,50 @@ bool flush_member(struct remap_set *set, struct remap_member *m)
 		pb->done = true;
 		bio_endio(bio);
 	}
-	return ok;
 }
 
-void flush_note(struct remap_set *set, int *errors)
+/*
+ * The users' that were sent until now to this disk have their answers: one of them may have
+ * failed there before the worker's went well. Those sent from now on lose nothing of
+ * what the worker's covered, so that a new turn begins for them.
+ */
+static void wait_for_users(struct remap_set *set, const struct remap_member *m)
+{
+	unsigned int i, old;
+
+	for (i = 0; i < set->nr_members; i++) {
+		struct remap_member *o = set->members[i];
+
+		if (!o || !same_disk(o, m))
+			continue;
+		spin_lock_irq(&set->queue_lock);
+		old = o->flush_turn;
+		o->flush_turn = !old;
+		spin_unlock_irq(&set->queue_lock);
+		wait_event(set->flush_wait, !READ_ONCE(o->flush_io[old]));
+	}
+}
+
+bool flush_member(struct remap_set *set, struct remap_member *m, int since)
+{
+	s64 acked = atomic64_read(&m->acked);
+	bool ok;
+
+	WRITE_ONCE(set->flushing, true);
+	ok = !io_flush(m->bdev);
+	if (!ok)
+		record_failure(set, m, false);
+	answer_waiting(set);
+	if (!ok)
+		return false;
+	wait_for_users(set, m);
+	if (atomic_read(&m->user_flush_errors) != since)
+		return false;
+	flush_covers(m, acked);
+	return true;
+}
+
+void flush_note_users(struct remap_set *set, int *errors)
 {
 	unsigned int i;
 
@@ -170,7 +227,7 @@ void flush_note(struct remap_set *set, int *errors)
 			errors[i] = atomic_read(&set->members[i]->user_flush_errors);
 }
 
-void flush_look(struct remap_set *set, int *errors)
+void flush_check_users(struct remap_set *set, int *errors)
 {
 	unsigned int i;
 
@@ -182,7 +239,7 @@ void flush_look(struct remap_set *set, int *errors)
 		if (unflushed(m))
 			atomic_inc(&m->flush_errors);
 	}
-	flush_note(set, errors);
+	flush_note_users(set, errors);
 }
 
 /* --- From one activation to the next ------------------------------------- */
@@ -199,7 +256,8 @@ void flush_keep_debt(struct remap_set *set)
 	for (i = 0; i < set->nr_members; i++) {
 		struct remap_member *m = set->members[i];
 
-		if (m)
+		/* Users of a disk with both are told by the data's flushes. */
+		if (m && (!i || !same_disk(m, set->members[0])))
 			owed |= (m->index && unflushed(m)) ||
 				atomic_read(&m->flush_errors) != atomic_read(&m->flush_told);
 	}

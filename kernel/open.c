@@ -144,7 +144,9 @@ static void set_fingerprint(struct remap_set *set)
 		bytes = round_down(set->data_sectors << SECTOR_SHIFT, DMR_FRAME_SIZE);
 	id->fingerprint = 0;
 	id->fingerprint_bytes = 0;
-	if (set->members[0]->metadata || !fingerprint(set, bytes, &sum))
+	/* What a flush lost that failed may read well until power goes. */
+	if (set->members[0]->metadata || flush_has_failed(set->members[0]) ||
+	    !fingerprint(set, bytes, &sum))
 		return;
 	id->fingerprint = cpu_to_le32(sum);
 	id->fingerprint_bytes = cpu_to_le32(bytes);
@@ -159,7 +161,7 @@ void set_close(struct remap_set *set)
 
 		if (!m || !m->bdev || spare_gone(m))
 			continue;
-		flush_begin_write(m);
+		flush_before_write(m);
 		m->dirty = true;
 	}
 	store_root(set)->scrub = set->scrub.now;

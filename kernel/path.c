@@ -278,10 +278,10 @@ static noinline int map_flush(struct remap_set *set, struct bio *bio, struct rem
 	rcu_read_unlock();
 	if (!m)
 		return finish(bio, pb, BLK_STS_OK);
-	flush_begins(m, pb);
 	/* Let a spare sleep that holds nothing; what the worker wrote, it flushed. */
 	if (n && !READ_ONCE(m->used))
-		return finish(bio, pb, flush_owes(m, pb) ? BLK_STS_IOERR : BLK_STS_OK);
+		return finish(bio, pb, flush_owes(m) ? BLK_STS_IOERR : BLK_STS_OK);
+	flush_begins(set, m, pb);
 	bio_set_dev(bio, m->bdev);
 	return DM_MAPIO_REMAPPED;
 }
@@ -487,7 +487,7 @@ static noinline int end_special(struct remap_set *set, struct bio *bio, struct r
 		return DM_ENDIO_DONE;
 	if (pb->member) {
 		atomic64_inc(&set->members[pb->member]->acked);
-		/* Before the look at the number: flush_failed() has it the other way round. */
+		/* Before the look at the number: record_failure() has it the other way round. */
 		smp_mb__after_atomic();
 	} else if (unlikely(READ_ONCE(set->bad_streak))) {
 		WRITE_ONCE(set->bad_streak, 0);

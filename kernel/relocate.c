@@ -66,8 +66,8 @@ int commit_changes(struct remap_set *set)
 		if (set->map.nr_changes)
 			set->event = true;
 		map_changes_done(set);
-	} else if (set->store.frozen) {
-		/* Held for ever: map_unknown(). */
+	} else if (set->store.frozen && set->store.begun) {
+		/* Which map is on the disks? Held for ever: map_unknown(). */
 		set->map.nr_changes = 0;
 	} else {
 		map_changes_undo(set);
@@ -241,7 +241,7 @@ static int write_slot(struct remap_set *set, struct remap_member **found, u32 *s
 	while (set->map.nr_changes + 2 <= MAP_MAX_CHANGES) {
 		if (!spare_alloc(set, &m, slot))
 			return -ENOSPC;
-		flush_begin_write(m);
+		flush_before_write(m);
 		status = io_buffer(m->bdev, REQ_OP_WRITE | REQ_SYNC, spare_sector(set, m, *slot),
 				   set->block_buf, set->block_sectors);
 		if (!status) {
@@ -420,7 +420,7 @@ static bool heal_in_place(struct remap_set *set, struct map_entry *e, struct bio
 	struct remap_member *m = block_home(set, e, &home);
 
 	home += sector & (set->block_sectors - 1);
-	flush_begin_write(m);
+	flush_before_write(m);
 	*status = try_bio(set, m, home, bio, from, nr);
 	if (!*status && !reads_back(set, m, home, bio, from, nr))
 		*status = BLK_STS_MEDIUM;
@@ -735,7 +735,7 @@ struct batch {
 	struct bio_list bios;
 	unsigned int nr;
 	unsigned long begun;		/* jiffies */
-	int flush_errors[DMR_MAX_MEMBERS];	/* of users, when it began: flush_look() */
+	int flush_errors[DMR_MAX_MEMBERS];	/* of users, when it began: flush_check_users() */
 	bool wrote;			/* something for users */
 };
 
@@ -774,10 +774,10 @@ static void finish_batch(struct remap_set *set, struct batch *b)
 	int r;
 
 	if (b->wrote)
-		flush_look(set, b->flush_errors);
+		flush_check_users(set, b->flush_errors);
 	r = commit_changes(set);
 	if (b->wrote)
-		flush_look(set, b->flush_errors);
+		flush_check_users(set, b->flush_errors);
 	b->nr = 0;
 	b->wrote = false;
 	while ((bio = bio_list_pop(&b->bios))) {
@@ -803,7 +803,7 @@ static bool process_bios(struct remap_set *set, struct bio_list *bios, struct ba
 
 		if (!b->nr++) {
 			b->begun = jiffies;
-			flush_note(set, b->flush_errors);
+			flush_note_users(set, b->flush_errors);
 		}
 		bio->bi_status = process_bio(set, bio);
 		b->wrote |= !bio->bi_status && op_is_write(bio_op(bio));

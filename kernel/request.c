@@ -172,7 +172,7 @@ static int place_run(struct remap_set *set, struct remap_request *rq, struct blo
 			drop_run(set, blocks, at);
 			return -ENOSPC;
 		}
-		flush_begin_write(m);
+		flush_before_write(m);
 		status = io_run(m->bdev, REQ_OP_WRITE | REQ_SYNC, spare_sector(set, m, slot),
 				rq->run, at * set->block_sectors, nr * set->block_sectors);
 		if (status) {
@@ -323,7 +323,7 @@ static bool write_back(struct remap_set *set, const struct map_entry *e)
 	sector_t home = data->payload + (e->block << set->block_shift);
 	unsigned int length = block_length(set, e->block), i, nr;
 
-	flush_begin_write(data);
+	flush_before_write(data);
 	for (i = 0; i < length; i += nr) {
 		void *buf = set->block_buf + (i << SECTOR_SHIFT);
 		bool valid = !(e->invalid & BIT(i));

@@ -268,6 +268,7 @@ static struct remap_set *set_alloc(struct dm_target *ti, struct remap_target *rt
 	spin_lock_init(&set->policy.lock);
 	scrub_init(set);
 	init_waitqueue_head(&set->slot_wait);
+	init_waitqueue_head(&set->flush_wait);
 	set->block_buf = kzalloc(size, GFP_NOIO);
 	set->check_buf = kzalloc(size, GFP_NOIO);
 	set->wq = alloc_ordered_workqueue("remap/%s", WQ_MEM_RECLAIM, set->name);

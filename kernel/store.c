@@ -185,8 +185,7 @@ static bool write_member(struct remap_set *set, struct remap_member *m,
 	}
 	if (round == WRITE_ROUNDS)
 		return false;
-	if (!bdev_fua(m->bdev) &&
-	    (!flush_member(set, m) || atomic_read(&m->user_flush_errors) != errors))
+	if (!bdev_fua(m->bdev) && !flush_member(set, m, errors))
 		return false;
 	for (i = 0; i < nr; i++)
 		st->new_frames[m->index][i / DMR_FRAME_COPIES][i % DMR_FRAME_COPIES] =
@@ -249,6 +248,7 @@ static int commit_pages(struct remap_set *set, struct commit *c)
 
 		if (!takes_commits(m) || joins != second)
 			continue;
+		st->begun = true;
 		if (write_member(set, m, c)) {
 			/* A spare that joins is no proof of anything yet. */
 			good += m->state == MEMBER_ACTIVE;
@@ -318,7 +318,7 @@ static int flush_data(struct remap_set *set)
 		if (!m || !m->dirty)
 			continue;
 		m->dirty = false;
-		if (flush_member(set, m) && atomic_read(&m->user_flush_errors) == m->dirty_since)
+		if (flush_member(set, m, m->dirty_since))
 			continue;
 		if (!i)
 			return -EREMOTEIO;
@@ -361,6 +361,7 @@ int store_commit(struct remap_set *set)
 {
 	int r;
 
+	set->store.begun = false;
 	if (set->store.frozen)
 		return -EIO;
 	r = flush_data(set);

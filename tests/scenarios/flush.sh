@@ -8,23 +8,25 @@
 flush_disk() { # NAME MEGABYTES
 	local disk
 	null_disk disk "$2" cache_size=1
-	null_disk "$1_end" 1 cache_size=1
+	null_disk "$1_hole" 1 cache_size=1
 	disk_of[$1]=$disk
 	dm_make "$1" "$(flush_table "$1" linear)"
 }
 
-# The last sectors are on another disk, which gets each flush too.
+# A few sectors in the middle are on another disk, which gets each flush too.
 declare -A disk_of
 flush_table() { # NAME linear|flakey
-	local -n _end=$1_end
-	local sectors
-	sectors=$(sectors_of "${disk_of[$1]}")
-	echo "0 $sectors linear ${disk_of[$1]} 0"
+	local -n _hole=$1_hole
+	local disk=${disk_of[$1]} sectors middle
+	sectors=$(sectors_of "$disk")
+	middle=$((sectors / 2))
+	echo "0 $middle linear $disk 0"
 	if [[ $2 == linear ]]; then
-		echo "$sectors 8 linear $_end 0"
+		echo "$middle 8 linear $_hole 0"
 	else
-		echo "$sectors 8 flakey $_end 0 0 3600 1 error_writes"
+		echo "$middle 8 flakey $_hole 0 0 3600 1 error_writes"
 	fi
+	echo "$((middle + 8)) $((sectors - middle - 8)) linear $disk $((middle + 8))"
 }
 
 flushes_fail() { # NAME yes|no
@@ -97,6 +99,27 @@ test_flush_for_a_move() {
 	flushes_fail one no
 	check_fails "R2: the next flush tells that writes may be lost" flush
 	check "once" flush
+	check_is "R1: what was written is read" "$(sectors $dev 0 64)" "0-39:1 40-47:2 48-63:1"
+}
+
+# The data and a spare on one disk, and nobody sends flushes to that spare.
+test_flush_of_an_internal_spare() {
+	modprobe dm-flakey
+	flush_disk data 32
+	need dmremapctl create set --data /dev/mapper/data --internal-spare 8M
+	dev=/dev/mapper/set
+	write_sectors $dev 0 4096 1
+	need_is "$(message set relocate 5 1)" "relocated 1 lost 0 unchanged 0 failed 0"
+	need flush
+	write_sectors $dev 40 8 2
+	flushes_fail data yes
+	check_fails "R2: nothing is released without a flush" message set release 5 1
+	flushes_fail data no
+	check_fails "R2: the next flush tells that one failed" flush
+	check "once" flush
+	need dmsetup suspend --nolockfs set
+	need dmsetup resume set
+	check "and not again after a suspend" flush
 	check_is "R1: what was written is read" "$(sectors $dev 0 64)" "0-39:1 40-47:2 48-63:1"
 }
 

@@ -26,6 +26,7 @@
 #define MEMORY		(640ul << 20)
 #define MAX_WAITING	256
 #define HOLD_ONE_IN	24	/* a request that the others overtake */
+#define LATE_ONE_IN	3	/* flushes are done, and others are answered before */
 
 struct waiting {
 	struct request request;
@@ -42,8 +43,8 @@ static const uint8_t zeroes[SECTOR];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct state live;
 static int sockets[MAX_DISKS];
-static struct waiting waiting[MAX_WAITING];
-static unsigned int nr_waiting, failing_flushes[MAX_DISKS];
+static struct waiting waiting[MAX_WAITING], late[MAX_WAITING];
+static unsigned int nr_waiting, nr_late, failing_flushes[MAX_DISKS];
 static uint64_t order;
 static struct log *current;
 static uint8_t *memory;
@@ -106,7 +107,7 @@ void memory_compact(void)
 	for (unsigned int i = 0; i < nr_disks; i++)
 		used += (size_t)disk_sectors[i] * SECTOR;
 	copy = malloc(used);
-	if (!copy || nr_waiting)
+	if (!copy || nr_waiting || nr_late)
 		die("the disks can not be compacted");
 	used = 0;
 	for (unsigned int i = 0; i < nr_disks; i++) {
@@ -161,7 +162,7 @@ void disks_set(const struct state *s)
 {
 	pthread_mutex_lock(&lock);
 	/* The last answers may still be on their way. */
-	while (nr_waiting) {
+	while (nr_waiting || nr_late) {
 		pthread_mutex_unlock(&lock);
 		usleep(20);
 		pthread_mutex_lock(&lock);
@@ -445,6 +446,7 @@ static void serve_one(void)
 {
 	unsigned int i = choose(nr_waiting), tries;
 	struct waiting w;
+	bool is_late;
 
 	for (tries = 0; tries < nr_waiting && waiting[i].held; tries++) {
 		waiting[i].held--;
@@ -460,11 +462,33 @@ static void serve_one(void)
 			 w.type == NBD_CMD_TRIM ? DISK_TRIM : DISK_FLUSH;
 	if (w.type != NBD_CMD_READ)
 		log_request(&w.request);
+	/* Answers come in another order than what they answer was done. */
+	is_late = w.type == NBD_CMD_FLUSH && nr_late < MAX_WAITING && !choose(LATE_ONE_IN);
+	if (is_late) {
+		w.held = 1 + choose(32);
+		late[nr_late++] = w;
+	}
 	pthread_mutex_unlock(&lock);
-	answer(&w);
+	if (!is_late)
+		answer(&w);
 	pthread_mutex_lock(&lock);
 	nr_waiting--;
 	pthread_mutex_unlock(&lock);
+}
+
+/* Those whose time it is. */
+static void answer_late(void)
+{
+	for (unsigned int i = 0; i < nr_late;) {
+		if (--late[i].held) {
+			i++;
+			continue;
+		}
+		answer(&late[i]);
+		pthread_mutex_lock(&lock);
+		late[i] = late[--nr_late];
+		pthread_mutex_unlock(&lock);
+	}
 }
 
 static void *serve(void *arg)
@@ -479,7 +503,7 @@ static void *serve(void *arg)
 		do {
 			for (unsigned int i = 0; i < nr_disks; i++)
 				fds[i] = (struct pollfd){ .fd = sockets[i], .events = POLLIN };
-			ready = poll(fds, nr_disks, nr_waiting ? 0 : -1);
+			ready = poll(fds, nr_disks, nr_waiting || nr_late ? 0 : -1);
 			for (unsigned int i = 0; i < nr_disks && ready > 0; i++)
 				if (fds[i].revents)
 					receive(i);
@@ -487,10 +511,11 @@ static void *serve(void *arg)
 		/* Sometimes wait whether others come; disks stall, too. */
 		if (nr_waiting && !choose(2000))
 			usleep(choose(150000));
-		else if (nr_waiting && !choose(4))
+		else if ((nr_waiting || nr_late) && !choose(4))
 			usleep(choose(60));
 		else if (nr_waiting)
 			serve_one();
+		answer_late();
 	}
 	return NULL;
 }

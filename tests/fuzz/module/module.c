@@ -123,13 +123,14 @@ blk_status_t io_buffer(struct block_device *bdev, blk_opf_t opf, sector_t sector
 }
 
 /* Nobody else sends any. */
-bool flush_member(struct remap_set *set, struct remap_member *m)
+bool flush_member(struct remap_set *set, struct remap_member *m, int since)
 {
 	(void)set;
+	(void)since;
 	return module_io(m->bdev, true, 0, NULL, 0);
 }
 
-void flush_begin_write(struct remap_member *m)
+void flush_before_write(struct remap_member *m)
 {
 	(void)m;
 }
