@@ -779,6 +779,8 @@ struct remap_set {
 	struct bio_list queue;
 	struct bio_list flushes;	/* of users, that wait while the worker's is on its way */
 	wait_queue_head_t flush_wait;	/* the worker, for a turn of users' flushes to end */
+	struct flush_record *flush_record;
+	bool flush_lost;		/* see flush_has_failed() */
 	struct list_head requests;
 	struct bio_set bios;
 	void *block_buf, *check_buf;	/* one block each; worker */
@@ -949,16 +951,26 @@ bool flush_member(struct remap_set *set, struct remap_member *m, int since);
 void flush_note_users(struct remap_set *set, int *errors);
 void flush_check_users(struct remap_set *set, int *errors);
 
-/* Has any since the activation, of this member's disk? Any context. */
-static inline bool flush_has_failed(const struct remap_member *m)
+/*
+ * Has any of the data device failed since the module was loaded? What it lost may read well
+ * until the power goes, or whatever caches below forgets it. Any context.
+ */
+static inline bool flush_has_failed(const struct remap_set *set)
 {
-	return atomic_read(&m->flush_errors) || atomic_read(&m->user_flush_errors);
+	return set->flush_lost || atomic_read(&set->members[0]->flush_errors) ||
+	       atomic_read(&set->members[0]->user_flush_errors);
 }
 
-/* What a set owes to users when it ends, and whoever is the same set next, until a table goes. */
-void flush_keep_debt(struct remap_set *set);
-void flush_take_debt(struct remap_set *set);
-void flush_drop_debt(struct remap_target *rt);
+/*
+ * What is kept from one activation of a set to the next: errors that its users were not told
+ * yet, until the table goes, and that there were some. Neither open nor close fails.
+ */
+bool flush_alloc(struct remap_set *set);
+void flush_open(struct remap_set *set);
+void flush_close(struct remap_set *set);
+/* The table goes, and its users with it. */
+void flush_forgive(const struct remap_target *rt);
+void flush_exit(void);
 
 /* --- status.c, message.c, target.c --------------------------------------- */
 
@@ -979,8 +991,6 @@ struct remap_target {
 	unsigned int nr_spares;
 	struct dm_dev *spares[DMR_MAX_MEMBERS - 1];
 	DECLARE_BITMAP(left, DMR_MAX_MEMBERS);	/* of them, since the table was loaded */
-	struct list_head flush_debt;	/* flush.c */
-	u8 flush_debt_uuid[16];
 	bool internal;
 	sector_t internal_start;
 	bool degraded;

@@ -244,48 +244,106 @@ void flush_check_users(struct remap_set *set, int *errors)
 
 /* --- From one activation to the next ------------------------------------- */
 
-static DEFINE_MUTEX(debts_lock);
-static LIST_HEAD(debts);
+/* Of a set by its UUID, while there is something to remember. */
+struct flush_record {
+	struct list_head list;
+	u8 uuid[16];
+	const struct remap_target *owed_by;	/* an error, to users of it or of its successor */
+	bool lost;				/* see flush_has_failed() */
+};
 
-void flush_keep_debt(struct remap_set *set)
+static DEFINE_MUTEX(records_lock);
+static LIST_HEAD(records);
+
+static struct flush_record *find_record(const struct remap_set *set)
 {
-	struct remap_target *rt = set->rt;
-	bool owed = false;
+	struct flush_record *r;
+
+	list_for_each_entry(r, &records, list)
+		if (!memcmp(r->uuid, set->store.set_uuid, sizeof(r->uuid)))
+			return r;
+	return NULL;
+}
+
+bool flush_alloc(struct remap_set *set)
+{
+	set->flush_record = kzalloc(sizeof(*set->flush_record), GFP_NOIO);
+	return set->flush_record;
+}
+
+void flush_open(struct remap_set *set)
+{
+	struct flush_record *r;
+
+	mutex_lock(&records_lock);
+	r = find_record(set);
+	if (r) {
+		set->flush_lost = r->lost;
+		if (r->owed_by)
+			atomic_inc(&set->members[0]->flush_errors);
+		r->owed_by = NULL;
+	}
+	mutex_unlock(&records_lock);
+}
+
+static bool owes_error(const struct remap_set *set)
+{
 	unsigned int i;
 
 	for (i = 0; i < set->nr_members; i++) {
-		struct remap_member *m = set->members[i];
+		const struct remap_member *m = set->members[i];
 
 		/* Users of a disk with both are told by the data's flushes. */
-		if (m && (!i || !same_disk(m, set->members[0])))
-			owed |= (m->index && unflushed(m)) ||
-				atomic_read(&m->flush_errors) != atomic_read(&m->flush_told);
-	}
-	if (!owed)
-		return;
-	mutex_lock(&debts_lock);
-	memcpy(rt->flush_debt_uuid, set->store.set_uuid, sizeof(rt->flush_debt_uuid));
-	list_move(&rt->flush_debt, &debts);
-	mutex_unlock(&debts_lock);
-}
-
-void flush_take_debt(struct remap_set *set)
-{
-	struct remap_target *rt, *next;
-
-	mutex_lock(&debts_lock);
-	list_for_each_entry_safe(rt, next, &debts, flush_debt) {
-		if (memcmp(rt->flush_debt_uuid, set->store.set_uuid, sizeof(rt->flush_debt_uuid)))
+		if (!m || (i && same_disk(m, set->members[0])))
 			continue;
-		list_del_init(&rt->flush_debt);
-		atomic_inc(&set->members[0]->flush_errors);
+		if ((i && unflushed(m)) ||
+		    atomic_read(&m->flush_errors) != atomic_read(&m->flush_told))
+			return true;
 	}
-	mutex_unlock(&debts_lock);
+	return false;
 }
 
-void flush_drop_debt(struct remap_target *rt)
+void flush_close(struct remap_set *set)
 {
-	mutex_lock(&debts_lock);
-	list_del_init(&rt->flush_debt);
-	mutex_unlock(&debts_lock);
+	bool owed = owes_error(set), lost = flush_has_failed(set);
+	struct flush_record *r;
+
+	if (!owed && !lost)
+		return;
+	mutex_lock(&records_lock);
+	r = find_record(set);
+	if (!r) {
+		r = set->flush_record;
+		set->flush_record = NULL;
+		memcpy(r->uuid, set->store.set_uuid, sizeof(r->uuid));
+		list_add(&r->list, &records);
+	}
+	r->lost = lost;
+	if (owed)
+		r->owed_by = set->rt;
+	mutex_unlock(&records_lock);
+}
+
+void flush_forgive(const struct remap_target *rt)
+{
+	struct flush_record *r, *next;
+
+	mutex_lock(&records_lock);
+	list_for_each_entry_safe(r, next, &records, list) {
+		if (r->owed_by == rt)
+			r->owed_by = NULL;
+		if (r->owed_by || r->lost)
+			continue;
+		list_del(&r->list);
+		kfree(r);
+	}
+	mutex_unlock(&records_lock);
+}
+
+void flush_exit(void)
+{
+	struct flush_record *r, *next;
+
+	list_for_each_entry_safe(r, next, &records, list)
+		kfree(r);
 }

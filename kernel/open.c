@@ -145,7 +145,7 @@ static void set_fingerprint(struct remap_set *set)
 	id->fingerprint = 0;
 	id->fingerprint_bytes = 0;
 	/* What a flush lost that failed may read well until power goes. */
-	if (set->members[0]->metadata || flush_has_failed(set->members[0]) ||
+	if (set->members[0]->metadata || flush_has_failed(set) ||
 	    !fingerprint(set, bytes, &sum))
 		return;
 	id->fingerprint = cpu_to_le32(sum);

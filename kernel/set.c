@@ -216,6 +216,7 @@ static void set_free(struct remap_set *set)
 	store_destroy(set);
 	event_destroy(set);
 	free_percpu(set->stats);
+	kfree(set->flush_record);
 	reserve_destroy(&set->reserve);
 	if (set->wq)
 		destroy_workqueue(set->wq);
@@ -273,7 +274,8 @@ static struct remap_set *set_alloc(struct dm_target *ti, struct remap_target *rt
 	set->check_buf = kzalloc(size, GFP_NOIO);
 	set->wq = alloc_ordered_workqueue("remap/%s", WQ_MEM_RECLAIM, set->name);
 	set->stats = alloc_percpu_gfp(struct remap_stats, GFP_NOIO);
-	if (!set->block_buf || !set->check_buf || !set->wq || !set->stats || event_init(set) ||
+	if (!set->block_buf || !set->check_buf || !set->wq || !set->stats ||
+	    !flush_alloc(set) || event_init(set) ||
 	    bioset_init(&set->bios, BIO_POOL_SIZE, 0, BIOSET_NEED_BVECS) ||
 	    reserve_fill(&set->reserve, RESERVE_BLOCKS)) {
 		set_free(set);
@@ -346,7 +348,7 @@ int set_activate(struct dm_target *ti, struct remap_target *rt)
 	}
 	set_dm_name(set, set->dm_name);
 	scrub_load(set);
-	flush_take_debt(set);
+	flush_open(set);
 	down_write(&rt->lock);
 	rt->set = set;
 	up_write(&rt->lock);
@@ -389,7 +391,7 @@ void set_deactivate(struct remap_target *rt)
 	cancel_delayed_work_sync(&set->sharpen_work);
 	cancel_delayed_work_sync(&set->breaker_work);
 	set_close(set);
-	flush_keep_debt(set);
+	flush_close(set);
 	event_edge(set, DMR_NL_EVENT_DEACTIVATED, -1);
 	event_flush(set);
 	unclaim(set);

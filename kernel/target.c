@@ -202,7 +202,6 @@ static int remap_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		return -ENOMEM;
 	}
 	init_rwsem(&rt->lock);
-	INIT_LIST_HEAD(&rt->flush_debt);
 	/* Device mapper sees to that; the I/O path relies on it. */
 	if (WARN_ON_ONCE(ti->begin)) {
 		kfree(rt);
@@ -234,7 +233,7 @@ static void remap_dtr(struct dm_target *ti)
 	struct remap_target *rt = ti->private;
 
 	set_deactivate(rt);
-	flush_drop_debt(rt);
+	flush_forgive(rt);
 	put_devices(ti, rt);
 	kfree(rt);
 }
@@ -300,6 +299,7 @@ static void __exit remap_exit(void)
 {
 	dm_unregister_target(&remap_target);
 	netlink_exit();
+	flush_exit();
 	destroy_workqueue(remap_wq);
 }
 

@@ -159,3 +159,37 @@ test_flush_of_a_suspend() {
 	check "nobody is told when it was stopped for good" flush
 	check_is "R1: what was written is read" "$(sectors $dev 0 16)" "0-7:3 8-15:1"
 }
+
+# What a flush lost may read well until the power goes: then it is as it was before.
+lose_power() { # NAME
+	need dmremapctl stop "$1"
+	write_sectors /dev/mapper/data 0 8 1
+}
+
+start_set() { dmremapctl start set --data /dev/mapper/data; }
+
+# Then nothing may be concluded from it, as a fingerprint does.
+test_flush_and_fingerprint() {
+	modprobe dm-flakey
+	flush_disk data 32
+	flush_disk spare 16
+	write_sectors /dev/mapper/data 0 4096 1
+	need dmremapctl create set --data /dev/mapper/data --adopt --spare /dev/mapper/spare
+	dev=/dev/mapper/set
+	write_sectors $dev 0 8 2
+	need flush
+	lose_power set
+	check_fails "other data than at the stop is another disk" start_set
+	write_sectors /dev/mapper/data 0 8 2
+	need start_set
+	flushes_fail data yes
+	check_fails "R2: a flush that the data device fails is an error" flush
+	flushes_fail data no
+	need dmsetup suspend set
+	need dmsetup resume set
+	lose_power set
+	check "the set starts after a failed flush and a power cut" start_set
+	check_is "with what is on the disk" "$(sectors $dev 0 16)" "0-15:1"
+	lose_power set
+	check "and once more, since none knows when the power goes" start_set
+}

@@ -27,6 +27,7 @@
 #define MAX_WAITING	256
 #define HOLD_ONE_IN	24	/* a request that the others overtake */
 #define LATE_ONE_IN	3	/* flushes are done, and others are answered before */
+#define FAILED_LATE_OF	3	/* all but one of so many that fail */
 
 struct waiting {
 	struct request request;
@@ -335,6 +336,11 @@ static uint64_t from_be64(uint64_t x)
 	return (uint64_t)ntohl(x) << 32 | ntohl(x >> 32);
 }
 
+static bool fails(const struct waiting *w)
+{
+	return w->type == NBD_CMD_FLUSH && failing_flushes[w->request.disk];
+}
+
 static void receive(unsigned int disk)
 {
 	struct nbd_request wire;
@@ -355,6 +361,7 @@ static void receive(unsigned int disk)
 	w->request.sector = from / SECTOR;
 	w->request.nr = ntohl(wire.len) / SECTOR;
 	memcpy(w->cookie, wire.handle, sizeof(w->cookie));
+	w->held = !choose(HOLD_ONE_IN) || fails(w) ? choose(16) : 0;
 	if (w->type == NBD_CMD_WRITE)
 		data = keep(ntohl(wire.len));
 	pthread_mutex_unlock(&lock);
@@ -362,7 +369,6 @@ static void receive(unsigned int disk)
 		receive_all(sockets[disk], data, ntohl(wire.len));
 	w->request.data = data;
 	w->request.received = moment();
-	w->held = choose(HOLD_ONE_IN) ? 0 : choose(16);
 	nr_waiting++;
 }
 
@@ -407,7 +413,7 @@ static void execute(struct waiting *w)
 			break;
 		}
 	}
-	if (w->type == NBD_CMD_FLUSH && failing_flushes[r->disk]) {
+	if (fails(w)) {
 		failing_flushes[r->disk]--;
 		r->failed = true;
 	}
@@ -463,7 +469,8 @@ static void serve_one(void)
 	if (w.type != NBD_CMD_READ)
 		log_request(&w.request);
 	/* Answers come in another order than what they answer was done. */
-	is_late = w.type == NBD_CMD_FLUSH && nr_late < MAX_WAITING && !choose(LATE_ONE_IN);
+	is_late = w.type == NBD_CMD_FLUSH && nr_late < MAX_WAITING &&
+		  (w.request.failed ? choose(FAILED_LATE_OF) : !choose(LATE_ONE_IN));
 	if (is_late) {
 		w.held = 1 + choose(32);
 		late[nr_late++] = w;
