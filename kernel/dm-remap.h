@@ -411,10 +411,11 @@ void run_copy(struct remap_run *run, unsigned int at, unsigned int nr, void *buf
 blk_status_t io_buffer(struct block_device *bdev, blk_opf_t opf, sector_t sector,
 		       void *buf, unsigned int nr);
 /*
- * Carry out @nr sectors of @bio, from its sector @from on, at another place.
- * @bio keeps its position. May sleep.
+ * Worker: carry out @nr sectors of @bio, from its sector @from on, at another place.
+ * @bio keeps its position. A write with FUA to a device that does not know it leaves the
+ * flush to flush_fua(). May sleep.
  */
-blk_status_t io_bio(struct remap_set *set, struct block_device *bdev, sector_t sector,
+blk_status_t io_bio(struct remap_set *set, struct remap_member *m, sector_t sector,
 		    struct bio *bio, unsigned int from, unsigned int nr);
 blk_status_t io_flush(struct block_device *bdev);
 
@@ -777,10 +778,12 @@ struct remap_set {
 	struct delayed_work breaker_work, sharpen_work;
 	spinlock_t queue_lock;		/* queue, requests, flushes, flush_io of members */
 	struct bio_list queue;
+	DECLARE_BITMAP(fua, DMR_MAX_MEMBERS);	/* worker: written with FUA, not flushed yet */
 	struct bio_list flushes;	/* of users, that wait while the worker's is on its way */
 	wait_queue_head_t flush_wait;	/* the worker, for a turn of users' flushes to end */
 	struct flush_record *flush_record;
 	bool flush_lost;		/* see flush_has_failed() */
+	bool unsettled;			/* its last commit may read well until the power goes */
 	struct list_head requests;
 	struct bio_set bios;
 	void *block_buf, *check_buf;	/* one block each; worker */
@@ -819,6 +822,13 @@ enum remap_timing {
 	SAMPLED,		/* the same, and it goes into the histogram */
 };
 
+enum remap_flush {
+	NO_FLUSH,
+	IS_FLUSH,
+	FLUSH_AFTER,		/* a write with FUA on its way to a device that does not know it */
+	FLUSH_DUE,		/* such a write that is done; in the queue */
+};
+
 /* Per-bio data. */
 struct remap_bio {
 	struct bvec_iter iter;	/* of the bio as it was mapped, sectors of the target */
@@ -826,7 +836,8 @@ struct remap_bio {
 	u32 start;		/* jiffies when it was sent */
 	union {
 		u32 slot;
-		int flush_errors;	/* a flush: of its member, when it was sent */
+		/* A flush: of its member, when it was sent; FLUSH_DUE: flush_failures() then. */
+		int flush_errors;
 	};
 	/* Set and looked at as one: 0 for I/O of the data device that is not timed. */
 	union {
@@ -836,7 +847,7 @@ struct remap_bio {
 			u8 member;	/* 0: sent to the data device */
 			u8 turn;
 			bool counted;	/* in slot_io[turn] */
-			bool flush;
+			u8 flush;	/* enum remap_flush */
 			bool done;	/* nothing is left to look at in end_io */
 			union {
 				bool staged;	/* worker: what it did hangs on the commit */
@@ -926,6 +937,23 @@ int remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error);
 
 /* --- flush.c: flushes that fail ------------------------------------------ */
 
+static inline bool lacks_fua(struct block_device *bdev)
+{
+	return bdev_write_cache(bdev) && !bdev_fua(bdev);
+}
+
+/* So many failed since the activation that may have lost what was written. Any context. */
+static inline int flush_failures(const struct remap_member *m)
+{
+	return atomic_read(&m->flush_errors) + atomic_read(&m->user_flush_errors);
+}
+
+/* How many had failed when something began, by member. */
+struct flush_mark {
+	int users[DMR_MAX_MEMBERS];	/* users' */
+	int all[DMR_MAX_MEMBERS];	/* flush_failures() */
+};
+
 /* A user's is about to be sent to this member; flush_fails() or flush_ends() follows. */
 void flush_begins(struct remap_set *set, struct remap_member *m, struct remap_bio *pb);
 /* Must a user's that is not sent tell that one of the worker's failed? Once. Any context. */
@@ -943,13 +971,14 @@ void flush_before_write(struct remap_member *m);
  * failed, and users will be told; or one of theirs did, after there had been @since of those.
  */
 bool flush_member(struct remap_set *set, struct remap_member *m, int since);
+void flush_note(const struct remap_set *set, struct flush_mark *mark);
 /*
- * Worker: what it wrote for users after flush_note_users(), and acknowledges after
- * flush_check_users(), a flush of theirs may have lost between the two; the next one tells
- * that. @errors: DMR_MAX_MEMBERS of them.
+ * Worker: what it wrote for users since the mark, and acknowledges after this, a flush of
+ * theirs may have lost between the two; the next one tells that.
  */
-void flush_note_users(struct remap_set *set, int *errors);
-void flush_check_users(struct remap_set *set, int *errors);
+void flush_check_users(struct remap_set *set, struct flush_mark *mark);
+/* Worker: flush those in set->fua. Left in it are those that one failed for since the mark. */
+void flush_fua(struct remap_set *set, const struct flush_mark *mark);
 
 /*
  * Has any of the data device failed since the module was loaded? What it lost may read well
@@ -957,16 +986,17 @@ void flush_check_users(struct remap_set *set, int *errors);
  */
 static inline bool flush_has_failed(const struct remap_set *set)
 {
-	return set->flush_lost || atomic_read(&set->members[0]->flush_errors) ||
-	       atomic_read(&set->members[0]->user_flush_errors);
+	return set->flush_lost || flush_failures(set->members[0]);
 }
 
 /*
  * What is kept from one activation of a set to the next: errors that its users were not told
- * yet, until the table goes, and that there were some. Neither open nor close fails.
+ * yet, until the table goes; that there were some; and that its map was frozen. The debt is taken
+ * by an activation that succeeds. None of these fails.
  */
 bool flush_alloc(struct remap_set *set);
 void flush_open(struct remap_set *set);
+void flush_take_debt(struct remap_set *set);
 void flush_close(struct remap_set *set);
 /* The table goes, and its users with it. */
 void flush_forgive(const struct remap_target *rt);

@@ -218,28 +218,45 @@ bool flush_member(struct remap_set *set, struct remap_member *m, int since)
 	return true;
 }
 
-void flush_note_users(struct remap_set *set, int *errors)
+void flush_note(const struct remap_set *set, struct flush_mark *mark)
 {
 	unsigned int i;
 
-	for (i = 0; i < set->nr_members; i++)
-		if (set->members[i])
-			errors[i] = atomic_read(&set->members[i]->user_flush_errors);
+	for (i = 0; i < set->nr_members; i++) {
+		if (!set->members[i])
+			continue;
+		mark->users[i] = atomic_read(&set->members[i]->user_flush_errors);
+		mark->all[i] = flush_failures(set->members[i]);
+	}
 }
 
-void flush_check_users(struct remap_set *set, int *errors)
+void flush_check_users(struct remap_set *set, struct flush_mark *mark)
 {
 	unsigned int i;
 
 	for (i = 0; i < set->nr_members; i++) {
 		struct remap_member *m = set->members[i];
+		int errors = m ? atomic_read(&m->user_flush_errors) : 0;
 
-		if (!m || atomic_read(&m->user_flush_errors) == errors[i])
+		if (!m || errors == mark->users[i])
 			continue;
+		mark->users[i] = errors;
 		if (unflushed(m))
 			atomic_inc(&m->flush_errors);
 	}
-	flush_note_users(set, errors);
+}
+
+void flush_fua(struct remap_set *set, const struct flush_mark *mark)
+{
+	unsigned int i;
+
+	for_each_set_bit(i, set->fua, DMR_MAX_MEMBERS) {
+		struct remap_member *m = set->members[i];
+
+		if (m->bdev && flush_member(set, m, atomic_read(&m->user_flush_errors)) &&
+		    flush_failures(m) == mark->all[i])
+			__clear_bit(i, set->fua);
+	}
 }
 
 /* --- From one activation to the next ------------------------------------- */
@@ -250,6 +267,7 @@ struct flush_record {
 	u8 uuid[16];
 	const struct remap_target *owed_by;	/* an error, to users of it or of its successor */
 	bool lost;				/* see flush_has_failed() */
+	bool frozen;
 };
 
 static DEFINE_MUTEX(records_lock);
@@ -279,8 +297,19 @@ void flush_open(struct remap_set *set)
 	r = find_record(set);
 	if (r) {
 		set->flush_lost = r->lost;
-		if (r->owed_by)
-			atomic_inc(&set->members[0]->flush_errors);
+		set->unsettled = r->frozen;
+	}
+	mutex_unlock(&records_lock);
+}
+
+void flush_take_debt(struct remap_set *set)
+{
+	struct flush_record *r;
+
+	mutex_lock(&records_lock);
+	r = find_record(set);
+	if (r && r->owed_by) {
+		atomic_inc(&set->members[0]->flush_errors);
 		r->owed_by = NULL;
 	}
 	mutex_unlock(&records_lock);
@@ -308,10 +337,12 @@ void flush_close(struct remap_set *set)
 	bool owed = owes_error(set), lost = flush_has_failed(set);
 	struct flush_record *r;
 
-	if (!owed && !lost)
-		return;
 	mutex_lock(&records_lock);
 	r = find_record(set);
+	if (!r && !owed && !lost && !set->store.frozen) {
+		mutex_unlock(&records_lock);
+		return;
+	}
 	if (!r) {
 		r = set->flush_record;
 		set->flush_record = NULL;
@@ -319,6 +350,7 @@ void flush_close(struct remap_set *set)
 		list_add(&r->list, &records);
 	}
 	r->lost = lost;
+	r->frozen = set->store.frozen;
 	if (owed)
 		r->owed_by = set->rt;
 	mutex_unlock(&records_lock);
@@ -332,7 +364,7 @@ void flush_forgive(const struct remap_target *rt)
 	list_for_each_entry_safe(r, next, &records, list) {
 		if (r->owed_by == rt)
 			r->owed_by = NULL;
-		if (r->owed_by || r->lost)
+		if (r->owed_by || r->lost || r->frozen)
 			continue;
 		list_del(&r->list);
 		kfree(r);

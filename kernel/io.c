@@ -24,10 +24,10 @@ blk_status_t io_buffer(struct block_device *bdev, blk_opf_t opf, sector_t sector
 	return status;
 }
 
-blk_status_t io_bio(struct remap_set *set, struct block_device *bdev, sector_t sector,
+blk_status_t io_bio(struct remap_set *set, struct remap_member *m, sector_t sector,
 		    struct bio *bio, unsigned int from, unsigned int nr)
 {
-	struct bio *part = bio_alloc_clone(bdev, bio, GFP_NOIO, &set->bios);
+	struct bio *part = bio_alloc_clone(m->bdev, bio, GFP_NOIO, &set->bios);
 	blk_status_t status;
 
 	/* Where the bio has been says nothing about where this one goes. */
@@ -39,6 +39,10 @@ blk_status_t io_bio(struct remap_set *set, struct block_device *bdev, sector_t s
 	else
 		bio_trim(part, from, nr);
 	part->bi_opf &= ~(REQ_NOWAIT | REQ_POLLED | REQ_RAHEAD);
+	if (part->bi_opf & REQ_FUA && lacks_fua(m->bdev)) {
+		part->bi_opf &= ~REQ_FUA;
+		__set_bit(m->index, set->fua);
+	}
 	part->bi_iter.bi_sector = sector;
 	submit_bio_wait(part);
 	status = part->bi_status;

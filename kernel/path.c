@@ -270,7 +270,7 @@ static noinline int map_flush(struct remap_set *set, struct bio *bio, struct rem
 	unsigned int n = dm_bio_get_target_bio_nr(bio);
 	struct remap_member *m = n ? NULL : set->members[0];
 
-	pb->flush = true;
+	pb->flush = IS_FLUSH;
 	rcu_read_lock();
 	/* Pairs with set_add_device(), and set_remove_device() waits for it. */
 	if (n && n <= smp_load_acquire(&rt->nr_spares))
@@ -337,7 +337,23 @@ static noinline int map_sample(struct remap_set *set, struct bio *bio, struct re
 	return map_io(set, bio, pb, op);
 }
 
-/* A flush, a discard, a secure erase or a write of zeroes. */
+/*
+ * Where the device does not know FUA, the kernel would send a flush of its own behind the
+ * write, and nobody could tell which of the two failed. So the worker does, one for all
+ * that wait.
+ */
+static int map_fua(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
+{
+	int r = map_io(set, bio, pb, REQ_OP_WRITE);
+
+	if (r == DM_MAPIO_REMAPPED && lacks_fua(bio->bi_bdev)) {
+		bio->bi_opf &= ~REQ_FUA;
+		pb->flush = FLUSH_AFTER;
+	}
+	return r;
+}
+
+/* A flush, a write with FUA, a discard, a secure erase or a write of zeroes. */
 static noinline int map_other(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
 {
 	if (bio->bi_opf & REQ_PREFLUSH)
@@ -348,6 +364,8 @@ static noinline int map_other(struct remap_set *set, struct bio *bio, struct rem
 		if (is_sample(set))
 			start_sample(set, pb);
 	}
+	if (bio_op(bio) == REQ_OP_WRITE)
+		return map_fua(set, bio, pb);
 	if (has_entries(set, pb) &&
 	    map_may_touch(&set->map, first_block(set, bio), last_block(set, bio)))
 		return map_by_index(set, bio, pb);
@@ -358,11 +376,12 @@ int remap_map(struct dm_target *ti, struct bio *bio)
 {
 	struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
 	struct remap_set *set = set_of(ti);
-	unsigned int op = (__force unsigned int)(bio->bi_opf & (REQ_OP_MASK | REQ_PREFLUSH));
+	unsigned int op = (__force unsigned int)(bio->bi_opf &
+						(REQ_OP_MASK | REQ_PREFLUSH | REQ_FUA));
 
 	pb->special = 0;
 	pb->start = jiffies;
-	/* Others than reads (0) and writes (1) are seldom. */
+	/* Others than reads (0) and writes (1) without a flush are seldom. */
 	if (unlikely(op > 1))
 		return map_other(set, bio, pb);
 	/* A race: who reads it too early or too late measures one more or less. */
@@ -425,10 +444,13 @@ static noinline void measure(struct remap_set *set, const struct remap_bio *pb, 
 }
 
 /* The worker repeats it from the start. */
-static int repeat_bio(struct remap_set *set, struct bio *bio, const struct remap_bio *pb)
+static int repeat_bio(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
 {
 	bio->bi_iter = pb->iter;
 	bio->bi_status = BLK_STS_OK;
+	if (pb->flush == FLUSH_AFTER)
+		bio->bi_opf |= REQ_FUA;
+	pb->flush = NO_FLUSH;
 	remap_queue(set, bio);
 	return DM_ENDIO_INCOMPLETE;
 }
@@ -464,13 +486,39 @@ static noinline int end_failed(struct remap_set *set, struct bio *bio, blk_statu
 
 	if (pb->counted && leave_slot(set, pb))
 		wake_up(&set->slot_wait);
-	if (pb->flush && !pb->done && !flush_fails(set, pb))
+	if (pb->flush == IS_FLUSH && !pb->done && !flush_fails(set, pb))
 		*error = BLK_STS_OK;
-	if (pb->done || pb->flush || bio_op(bio) == REQ_OP_DISCARD ||
+	if (pb->done || pb->flush == IS_FLUSH || bio_op(bio) == REQ_OP_DISCARD ||
 	    bio_op(bio) == REQ_OP_SECURE_ERASE)
 		return DM_ENDIO_DONE;
 	measure(set, pb, bio->bi_opf, *error);
 	return io_failed(set, bio, pb, *error);
+}
+
+static bool astray(struct remap_set *set, const struct remap_bio *pb)
+{
+	return unlikely(pb->seq != READ_ONCE(set->map.seq)) && went_astray(set, pb);
+}
+
+static int redo(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
+{
+	remap_count(set, C_REDONE, 1);
+	return repeat_bio(set, bio, pb);
+}
+
+/* Nothing of it is lost until here, or it is repeated; what is lost later, the worker sees. */
+static int end_fua(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
+{
+	int failures = flush_failures(set->members[pb->member]);
+
+	/* Pairs with the barrier in record_failure(). */
+	smp_rmb();
+	if (astray(set, pb))
+		return redo(set, bio, pb);
+	pb->flush_errors = failures;
+	pb->flush = FLUSH_DUE;
+	remap_queue(set, bio);
+	return DM_ENDIO_INCOMPLETE;
 }
 
 /* The end of a success that may have to be repeated, or that is to be counted. */
@@ -479,7 +527,7 @@ static noinline int end_special(struct remap_set *set, struct bio *bio, struct r
 {
 	if (pb->done || bio_op(bio) == REQ_OP_DISCARD)
 		return DM_ENDIO_DONE;
-	if (pb->flush)
+	if (pb->flush == IS_FLUSH)
 		return flush_ends(set, bio, pb, error);
 	if (pb->timing)
 		measure(set, pb, bio->bi_opf, BLK_STS_OK);
@@ -492,10 +540,9 @@ static noinline int end_special(struct remap_set *set, struct bio *bio, struct r
 	} else if (unlikely(READ_ONCE(set->bad_streak))) {
 		WRITE_ONCE(set->bad_streak, 0);
 	}
-	if (likely(pb->seq == READ_ONCE(set->map.seq)) || !went_astray(set, pb))
-		return DM_ENDIO_DONE;
-	remap_count(set, C_REDONE, 1);
-	return repeat_bio(set, bio, pb);
+	if (pb->flush == FLUSH_AFTER)
+		return end_fua(set, bio, pb);
+	return astray(set, pb) ? redo(set, bio, pb) : DM_ENDIO_DONE;
 }
 
 static noinline int end_last(struct remap_set *set, struct bio *bio, struct remap_bio *pb,

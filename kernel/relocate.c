@@ -126,7 +126,7 @@ static blk_status_t try_bio(struct remap_set *set, struct remap_member *m,
 	blk_status_t status;
 
 	do {
-		status = io_bio(set, m->bdev, sector, bio, from, nr);
+		status = io_bio(set, m, sector, bio, from, nr);
 	} while (status_is_evidence(set, status) && --tries);
 	if (status)
 		tell_first_error(set, m, bio, status);
@@ -316,7 +316,7 @@ static enum judgement judge_write(struct remap_set *set, struct remap_member *m,
 	if (!status_is_evidence(set, *status))
 		return NOT_THE_MEDIUM;
 	home += (bio_first(bio) + from) & (set->block_sectors - 1);
-	again = io_bio(set, m->bdev, home, bio, from, nr);
+	again = io_bio(set, m, home, bio, from, nr);
 	if (!again)
 		return WRITE_DONE;
 	*status = again;
@@ -644,10 +644,10 @@ static blk_status_t erase_entry(struct remap_set *set, struct map_entry *e, stru
 		return BLK_STS_OK;
 	if (!m->bdev)
 		return BLK_STS_OFFLINE;
-	status = io_bio(set, m->bdev, home + (sector & (set->block_sectors - 1)), bio, from, nr);
+	status = io_bio(set, m, home + (sector & (set->block_sectors - 1)), bio, from, nr);
 	/* What the block held before it moved is to be erased as well, or it is told. */
 	if (!status && m->index && bio_op(bio) == REQ_OP_SECURE_ERASE)
-		status = io_bio(set, data->bdev, data->payload + sector, bio, from, nr);
+		status = io_bio(set, data, data->payload + sector, bio, from, nr);
 	return status;
 }
 
@@ -735,7 +735,7 @@ struct batch {
 	struct bio_list bios;
 	unsigned int nr;
 	unsigned long begun;		/* jiffies */
-	int flush_errors[DMR_MAX_MEMBERS];	/* of users, when it began: flush_check_users() */
+	struct flush_mark mark;		/* of when it began */
 	bool wrote;			/* something for users */
 };
 
@@ -767,6 +767,17 @@ static blk_status_t after_commit(struct bio *bio, int r)
 	}
 }
 
+/* Was it written with FUA where that took a flush, and may that have failed? */
+static bool fua_failed(const struct remap_set *set, struct bio *bio)
+{
+	const struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
+
+	if (pb->flush == FLUSH_DUE)
+		return test_bit(pb->member, set->fua) ||
+		       pb->flush_errors != flush_failures(set->members[pb->member]);
+	return bio->bi_opf & REQ_FUA && !bitmap_empty(set->fua, DMR_MAX_MEMBERS);
+}
+
 /* Commit what the bios of a batch changed, and let them go. */
 static void finish_batch(struct remap_set *set, struct batch *b)
 {
@@ -774,14 +785,17 @@ static void finish_batch(struct remap_set *set, struct batch *b)
 	int r;
 
 	if (b->wrote)
-		flush_check_users(set, b->flush_errors);
+		flush_check_users(set, &b->mark);
 	r = commit_changes(set);
 	if (b->wrote)
-		flush_check_users(set, b->flush_errors);
+		flush_check_users(set, &b->mark);
+	flush_fua(set, &b->mark);
 	b->nr = 0;
 	b->wrote = false;
 	while ((bio = bio_list_pop(&b->bios))) {
 		bio->bi_status = after_commit(bio, r);
+		if (!bio->bi_status && fua_failed(set, bio))
+			bio->bi_status = BLK_STS_IOERR;
 		if (bio->bi_status == BLK_STS_DM_REQUEUE) {
 			bio->bi_status = BLK_STS_OK;
 			remap_queue(set, bio);
@@ -789,6 +803,7 @@ static void finish_batch(struct remap_set *set, struct batch *b)
 			finish_bio(set, bio);
 		}
 	}
+	bitmap_zero(set->fua, DMR_MAX_MEMBERS);
 }
 
 /* True if a batch became full, and was finished. */
@@ -803,10 +818,14 @@ static bool process_bios(struct remap_set *set, struct bio_list *bios, struct ba
 
 		if (!b->nr++) {
 			b->begun = jiffies;
-			flush_note_users(set, b->flush_errors);
+			flush_note(set, &b->mark);
 		}
-		bio->bi_status = process_bio(set, bio);
-		b->wrote |= !bio->bi_status && op_is_write(bio_op(bio));
+		if (pb->flush == FLUSH_DUE) {
+			__set_bit(pb->member, set->fua);
+		} else {
+			bio->bi_status = process_bio(set, bio);
+			b->wrote |= !bio->bi_status && op_is_write(bio_op(bio));
+		}
 		pb->staged = set->map.holds != holds;
 		bio_list_add(&b->bios, bio);
 		if (batch_is_full(set, b)) {

@@ -340,15 +340,17 @@ int set_activate(struct dm_target *ti, struct remap_target *rt)
 		r = check_alignment(set);
 	if (!r)
 		r = claim_uuid(set);
-	if (!r)
+	if (!r) {
+		flush_open(set);
 		r = set_open(set);
+	}
 	if (r) {
 		set_abandon(set, true);
 		return r;
 	}
 	set_dm_name(set, set->dm_name);
 	scrub_load(set);
-	flush_open(set);
+	flush_take_debt(set);
 	down_write(&rt->lock);
 	rt->set = set;
 	up_write(&rt->lock);

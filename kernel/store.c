@@ -130,7 +130,7 @@ static void frame_submit(struct remap_set *set, struct remap_member *m,
 	submit_bio(bio);
 }
 
-/* Write those of the first @nr writes that are not written yet. False: some failed. */
+/* Write those of the first @nr writes that are not written yet. False: some need other frames. */
 static bool write_round(struct remap_set *set, struct remap_member *m,
 			const struct commit *c, unsigned int nr)
 {
@@ -150,11 +150,29 @@ static bool write_round(struct remap_set *set, struct remap_member *m,
 		wait_for_completion_io(&st->written);
 	for (i = 0; i < nr; i++) {
 		if (!st->writes[i].written) {
+			st->writes[i].frame = NO_FRAME;
 			remap_count(set, C_METADATA_ERRORS, 1);
 			ok = false;
 		}
 	}
 	return ok;
+}
+
+/*
+ * Make all that is written durable. False: that failed, and all must be written again, in the
+ * same frames: a second place for it could not be told from the one that lasts.
+ */
+static bool flush_writes(struct remap_set *set, struct remap_member *m, unsigned int nr,
+			 int *errors)
+{
+	unsigned int i;
+
+	if (bdev_fua(m->bdev) || flush_member(set, m, *errors))
+		return true;
+	for (i = 0; i < nr; i++)
+		set->store.writes[i].written = false;
+	*errors = atomic_read(&m->user_flush_errors);
+	return false;
 }
 
 /*
@@ -170,22 +188,21 @@ static bool write_member(struct remap_set *set, struct remap_member *m,
 
 	for (i = 0; i < nr; i++) {
 		st->writes[i].page = c->pages[i / DMR_FRAME_COPIES];
+		st->writes[i].frame = NO_FRAME;
 		st->writes[i].written = false;
 	}
 	for (round = 0; round < WRITE_ROUNDS; round++) {
 		for (i = 0; i < nr; i++) {
-			if (st->writes[i].written)
+			if (st->writes[i].frame != NO_FRAME)
 				continue;
 			st->writes[i].frame = frame_alloc(m);
 			if (st->writes[i].frame == NO_FRAME)
 				return false;
 		}
-		if (write_round(set, m, c, nr))
+		if (write_round(set, m, c, nr) && flush_writes(set, m, nr, &errors))
 			break;
 	}
 	if (round == WRITE_ROUNDS)
-		return false;
-	if (!bdev_fua(m->bdev) && !flush_member(set, m, errors))
 		return false;
 	for (i = 0; i < nr; i++)
 		st->new_frames[m->index][i / DMR_FRAME_COPIES][i % DMR_FRAME_COPIES] =
@@ -296,7 +313,8 @@ void store_level(struct remap_set *set)
 	for (i = 0; i < set->nr_members; i++) {
 		struct remap_member *m = set->members[i];
 
-		if (!takes_commits(m) || m->state != MEMBER_ACTIVE || m->newest >= c.gen)
+		if (!takes_commits(m) || m->state != MEMBER_ACTIVE ||
+		    (m->newest >= c.gen && !set->unsettled))
 			continue;
 		if (!write_member(set, m, &c)) {
 			member_out(set, m, "its copy of the map can not be written");

@@ -533,10 +533,11 @@ static void *connection(void *arg)
 	die("a disk's connection ended: %m");
 }
 
-static void connect_disk(unsigned int i)
+/* Some do not know FUA, as many with SATA: the kernel sends a flush behind the write. */
+static void connect_disk(unsigned int i, bool fua)
 {
-	unsigned long flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_FUA |
-			      NBD_FLAG_SEND_TRIM;
+	unsigned long flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_TRIM |
+			      (fua ? NBD_FLAG_SEND_FUA : 0);
 	char path[64];
 	pthread_t thread;
 	int pair[2], fd;
@@ -574,7 +575,7 @@ void disks_start(unsigned int nr, const uint32_t *sectors, uint64_t seed)
 		die("out of memory");
 	state_init(&live);
 	for (unsigned int i = 0; i < nr; i++)
-		connect_disk(i);
+		connect_disk(i, mix(seed, i) & 1);
 	if (pthread_create(&thread, NULL, serve, NULL))
 		die("thread");
 }

@@ -205,6 +205,7 @@ void module_waits(const bool *done);
 #define bdev_logical_block_size(bdev)	512U
 #define bdev_physical_block_size(bdev)	512U
 #define bdev_fua(bdev)			((bdev)->fua)
+#define bdev_write_cache(bdev)		true
 
 /* That of lib/. */
 u32 dmr_crc32c(u32 crc, const void *data, size_t size);
