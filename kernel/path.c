@@ -344,7 +344,7 @@ static noinline int map_sample(struct remap_set *set, struct bio *bio, struct re
  */
 static int map_fua(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
 {
-	int r = map_io(set, bio, pb, REQ_OP_WRITE);
+	int r = map_io(set, bio, pb, WRITE);
 
 	if (r == DM_MAPIO_REMAPPED && lacks_fua(bio->bi_bdev)) {
 		bio->bi_opf &= ~REQ_FUA;
