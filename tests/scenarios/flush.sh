@@ -123,6 +123,34 @@ test_flush_of_an_internal_spare() {
 	check_is "R1: what was written is read" "$(sectors $dev 0 64)" "0-39:1 40-47:2 48-63:1"
 }
 
+# As many with SATA: the kernel would send a flush behind the write.
+test_flush_of_fua() {
+	modprobe dm-flakey
+	local disk
+	loop_disk disk 32
+	disk_of[data]=$disk
+	null_disk data_hole 1
+	dm_make data "$(flush_table data linear)"
+	flush_disk spare 16
+	make_set set /dev/mapper/data /dev/mapper/spare
+	dev=/dev/mapper/set
+	write_sectors $dev 0 4096 1
+	need flush
+	check_is "the disk has a cache" "$(queue /dev/mapper/data write_cache)" "write back"
+	check_is "and does not know FUA" "$(queue /dev/mapper/data fua)" 0
+	write_fua() { dd if=/dev/zero of=$dev bs=4k seek=9 count=1 oflag=direct,dsync; }
+	check "a write with FUA goes well" write_fua
+	write_sectors $dev 0 8 2
+	flushes_fail data yes
+	check_fails "R2: a write with FUA fails with the flush behind it" write_fua
+	flushes_fail data no
+	check_is "R4: no block is taken for a bad one" "$(map_remapped set)" ""
+	check_fails "R2: the next flush tells that others may be lost" flush
+	check "once" flush
+	check "the write goes well then" write_fua
+	check_is "R1: what was written is read" "$(sectors $dev 0 16)" "0-7:2 8-15:1"
+}
+
 # Nothing is told that concerns nobody.
 test_flush_that_covered_all() {
 	flush_set one,tier=0 two,tier=1
