@@ -349,6 +349,12 @@ int store_commit(struct remap_set *set);
  * commit that follows leaves one two behind (R7), however often power goes.
  */
 void store_level(struct remap_set *set);
+/*
+ * At activation: write the newest frames of a member that comes back once more, before the
+ * root knows it by them: a flush that failed may have left them without duration. Power lost
+ * meanwhile: it is as the root knows it already. False: that failed.
+ */
+bool store_settle(struct remap_set *set, struct remap_member *m);
 void store_mark(struct remap_set *set, u32 page);
 void store_mark_first(struct remap_set *set, u32 page);
 int store_init(struct remap_set *set, u32 nr_pages);
@@ -778,7 +784,7 @@ struct remap_set {
 	struct delayed_work breaker_work, sharpen_work;
 	spinlock_t queue_lock;		/* queue, requests, flushes, flush_io of members */
 	struct bio_list queue;
-	DECLARE_BITMAP(fua, DMR_MAX_MEMBERS);	/* worker: written with FUA, not flushed yet */
+	u32 fua;			/* worker: members written with FUA and not flushed yet */
 	struct bio_list flushes;	/* of users, that wait while the worker's is on its way */
 	wait_queue_head_t flush_wait;	/* the worker, for a turn of users' flushes to end */
 	struct flush_record *flush_record;
@@ -825,8 +831,9 @@ enum remap_timing {
 enum remap_flush {
 	NO_FLUSH,
 	IS_FLUSH,
-	FLUSH_AFTER,		/* a write with FUA on its way to a device that does not know it */
-	FLUSH_DUE,		/* such a write that is done; in the queue */
+	FUA_SENT,		/* a write with FUA; without a cache below the flag is taken off */
+	FLUSH_AFTER,		/* such a write on its way to a device that does not know it */
+	FLUSH_DUE,		/* and then, done, in the queue */
 };
 
 /* Per-bio data. */
@@ -838,6 +845,7 @@ struct remap_bio {
 		u32 slot;
 		/* A flush: of its member, when it was sent; FLUSH_DUE: flush_failures() then. */
 		int flush_errors;
+		u32 fua;	/* worker: members on which it needs flush_fua() */
 	};
 	/* Set and looked at as one: 0 for I/O of the data device that is not timed. */
 	union {
@@ -952,7 +960,10 @@ static inline int flush_failures(const struct remap_member *m)
 struct flush_mark {
 	int users[DMR_MAX_MEMBERS];	/* users' */
 	int all[DMR_MAX_MEMBERS];	/* flush_failures() */
+	s64 acked[DMR_MAX_MEMBERS];
 };
+
+static_assert(DMR_MAX_MEMBERS <= 32);	/* bits of remap_set.fua */
 
 /* A user's is about to be sent to this member; flush_fails() or flush_ends() follows. */
 void flush_begins(struct remap_set *set, struct remap_member *m, struct remap_bio *pb);

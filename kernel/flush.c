@@ -177,6 +177,17 @@ static void answer_waiting(struct remap_set *set)
 	}
 }
 
+/* Under the lock, so that what a flush recorded before it left is seen. */
+static bool turn_has_ended(struct remap_set *set, const struct remap_member *m, unsigned int turn)
+{
+	bool ended;
+
+	spin_lock_irq(&set->queue_lock);
+	ended = !m->flush_io[turn];
+	spin_unlock_irq(&set->queue_lock);
+	return ended;
+}
+
 /*
  * The users' that were sent until now to this disk have their answers: one of them may have
  * failed there before the worker's went well. Those sent from now on lose nothing of
@@ -195,7 +206,7 @@ static void wait_for_users(struct remap_set *set, const struct remap_member *m)
 		old = o->flush_turn;
 		o->flush_turn = !old;
 		spin_unlock_irq(&set->queue_lock);
-		wait_event(set->flush_wait, !READ_ONCE(o->flush_io[old]));
+		wait_event(set->flush_wait, turn_has_ended(set, o, old));
 	}
 }
 
@@ -227,6 +238,7 @@ void flush_note(const struct remap_set *set, struct flush_mark *mark)
 			continue;
 		mark->users[i] = atomic_read(&set->members[i]->user_flush_errors);
 		mark->all[i] = flush_failures(set->members[i]);
+		mark->acked[i] = atomic64_read(&set->members[i]->acked);
 	}
 }
 
@@ -241,7 +253,8 @@ void flush_check_users(struct remap_set *set, struct flush_mark *mark)
 		if (!m || errors == mark->users[i])
 			continue;
 		mark->users[i] = errors;
-		if (unflushed(m))
+		/* A flush that went well since covers what one lost before. */
+		if (unflushed(m) || atomic64_read(&m->acked) != mark->acked[i])
 			atomic_inc(&m->flush_errors);
 	}
 }
@@ -250,12 +263,14 @@ void flush_fua(struct remap_set *set, const struct flush_mark *mark)
 {
 	unsigned int i;
 
-	for_each_set_bit(i, set->fua, DMR_MAX_MEMBERS) {
+	for (i = 0; set->fua >> i; i++) {
 		struct remap_member *m = set->members[i];
 
+		if (!(set->fua >> i & 1))
+			continue;
 		if (m->bdev && flush_member(set, m, atomic_read(&m->user_flush_errors)) &&
 		    flush_failures(m) == mark->all[i])
-			__clear_bit(i, set->fua);
+			set->fua &= ~(1u << i);
 	}
 }
 
@@ -351,7 +366,8 @@ void flush_close(struct remap_set *set)
 	}
 	r->lost = lost;
 	r->frozen = set->store.frozen;
-	if (owed)
+	/* Of an activation that failed: to those before it, for all that. */
+	if (owed && !r->owed_by)
 		r->owed_by = set->rt;
 	mutex_unlock(&records_lock);
 }

@@ -28,6 +28,8 @@ blk_status_t io_bio(struct remap_set *set, struct remap_member *m, sector_t sect
 		    struct bio *bio, unsigned int from, unsigned int nr)
 {
 	struct bio *part = bio_alloc_clone(m->bdev, bio, GFP_NOIO, &set->bios);
+	struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
+	bool flush = bio->bi_opf & REQ_FUA && lacks_fua(m->bdev);
 	blk_status_t status;
 
 	/* Where the bio has been says nothing about where this one goes. */
@@ -39,14 +41,16 @@ blk_status_t io_bio(struct remap_set *set, struct remap_member *m, sector_t sect
 	else
 		bio_trim(part, from, nr);
 	part->bi_opf &= ~(REQ_NOWAIT | REQ_POLLED | REQ_RAHEAD);
-	if (part->bi_opf & REQ_FUA && lacks_fua(m->bdev)) {
+	if (flush)
 		part->bi_opf &= ~REQ_FUA;
-		__set_bit(m->index, set->fua);
-	}
 	part->bi_iter.bi_sector = sector;
 	submit_bio_wait(part);
 	status = part->bi_status;
 	bio_put(part);
+	if (flush && !status) {
+		pb->fua |= 1u << m->index;
+		set->fua |= 1u << m->index;
+	}
 	return status;
 }
 

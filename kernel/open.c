@@ -27,30 +27,6 @@ static void mark_repairs(struct remap_set *set)
 }
 
 /*
- * Who was written the map anew and did not come to the end of that may hold frames that read
- * well and are gone without power. The newest, which the root is to know it by, is
- * written once more. Power lost meanwhile: it is as the root knows it already.
- */
-static bool settle(struct remap_set *set, struct remap_member *m)
-{
-	blk_opf_t opf = REQ_OP_WRITE | REQ_SYNC | REQ_META;
-	void *buf = kmalloc(DMR_FRAME_SIZE, GFP_NOIO);
-	bool ok = buf;
-	u32 frame;
-
-	/* The only ones that are taken: load.c. */
-	for_each_set_bit(frame, m->frames, m->nr_frames) {
-		sector_t sector = m->region + DMR_FRAMES_SECTOR +
-				  (sector_t)frame * DMR_FRAME_SECTORS;
-
-		ok = ok && !io_buffer(m->bdev, REQ_OP_READ, sector, buf, DMR_FRAME_SECTORS) &&
-		     !io_buffer(m->bdev, opf, sector, buf, DMR_FRAME_SECTORS);
-	}
-	kfree(buf);
-	return ok && flush_member(set, m, atomic_read(&m->user_flush_errors));
-}
-
-/*
  * What the root says, until all is done, of members that are not there, and of
  * those that come back.
  */
@@ -65,11 +41,11 @@ static void mark_out(struct remap_set *set, u64 session)
 
 		if (!m)
 			continue;
-		if (m->state == MEMBER_JOINING && d->join_session &&
-		    m->newest_session == le64_to_cpu(d->join_session) && !settle(set, m))
-			m->metadata = false;
-		if (m->state == MEMBER_JOINING && m->metadata &&
-		    le32_to_cpu(d->state) == DMR_MEMBER_OUT) {
+		if (m->state == MEMBER_JOINING && le32_to_cpu(d->state) == DMR_MEMBER_OUT) {
+			if (!store_settle(set, m)) {
+				m->metadata = false;
+				continue;
+			}
 			d->join_session = cpu_to_le64(session);
 			/* And as it is now, should it not come to that. */
 			d->out_gen = cpu_to_le64(m->newest ? m->newest : le64_to_cpu(d->out_gen));

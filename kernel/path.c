@@ -346,7 +346,10 @@ static int map_fua(struct remap_set *set, struct bio *bio, struct remap_bio *pb)
 {
 	int r = map_io(set, bio, pb, WRITE);
 
-	if (r == DM_MAPIO_REMAPPED && lacks_fua(bio->bi_bdev)) {
+	if (r != DM_MAPIO_REMAPPED)
+		return r;
+	pb->flush = FUA_SENT;
+	if (lacks_fua(bio->bi_bdev)) {
 		bio->bi_opf &= ~REQ_FUA;
 		pb->flush = FLUSH_AFTER;
 	}
@@ -448,7 +451,7 @@ static int repeat_bio(struct remap_set *set, struct bio *bio, struct remap_bio *
 {
 	bio->bi_iter = pb->iter;
 	bio->bi_status = BLK_STS_OK;
-	if (pb->flush == FLUSH_AFTER)
+	if (pb->flush == FUA_SENT || pb->flush == FLUSH_AFTER)
 		bio->bi_opf |= REQ_FUA;
 	pb->flush = NO_FLUSH;
 	remap_queue(set, bio);

@@ -773,9 +773,9 @@ static bool fua_failed(const struct remap_set *set, struct bio *bio)
 	const struct remap_bio *pb = dm_per_bio_data(bio, sizeof(*pb));
 
 	if (pb->flush == FLUSH_DUE)
-		return test_bit(pb->member, set->fua) ||
+		return set->fua >> pb->member & 1 ||
 		       pb->flush_errors != flush_failures(set->members[pb->member]);
-	return bio->bi_opf & REQ_FUA && !bitmap_empty(set->fua, DMR_MAX_MEMBERS);
+	return pb->fua & set->fua;
 }
 
 /* Commit what the bios of a batch changed, and let them go. */
@@ -790,6 +790,8 @@ static void finish_batch(struct remap_set *set, struct batch *b)
 	if (b->wrote)
 		flush_check_users(set, &b->mark);
 	flush_fua(set, &b->mark);
+	if (b->wrote)
+		flush_check_users(set, &b->mark);
 	b->nr = 0;
 	b->wrote = false;
 	while ((bio = bio_list_pop(&b->bios))) {
@@ -803,7 +805,7 @@ static void finish_batch(struct remap_set *set, struct batch *b)
 			finish_bio(set, bio);
 		}
 	}
-	bitmap_zero(set->fua, DMR_MAX_MEMBERS);
+	set->fua = 0;
 }
 
 /* True if a batch became full, and was finished. */
@@ -821,8 +823,9 @@ static bool process_bios(struct remap_set *set, struct bio_list *bios, struct ba
 			flush_note(set, &b->mark);
 		}
 		if (pb->flush == FLUSH_DUE) {
-			__set_bit(pb->member, set->fua);
+			set->fua |= 1u << pb->member;
 		} else {
+			pb->fua = 0;
 			bio->bi_status = process_bio(set, bio);
 			b->wrote |= !bio->bi_status && op_is_write(bio_op(bio));
 		}
@@ -844,8 +847,9 @@ void remap_queue(struct remap_set *set, struct bio *bio)
 
 	spin_lock_irqsave(&set->queue_lock, flags);
 	bio_list_add(&set->queue, bio);
-	spin_unlock_irqrestore(&set->queue_lock, flags);
+	/* Before the worker can end it, and others the set. */
 	queue_work(set->wq, &set->work);
+	spin_unlock_irqrestore(&set->queue_lock, flags);
 }
 
 int remap_request(struct remap_set *set, struct remap_request *rq)

@@ -345,6 +345,8 @@ int set_activate(struct dm_target *ti, struct remap_target *rt)
 		r = set_open(set);
 	}
 	if (r) {
+		if (set->store.frozen)
+			flush_close(set);
 		set_abandon(set, true);
 		return r;
 	}

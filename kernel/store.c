@@ -298,6 +298,51 @@ static int commit_pages(struct remap_set *set, struct commit *c)
 	return 0;
 }
 
+/*
+ * Write once more, in place, what reads well there and may be gone without power. Where it
+ * is not, nothing changes by that, so that no power cut can tear it.
+ */
+static bool rewrite_frame(const struct remap_member *m, u32 frame, void *buf)
+{
+	sector_t sector = m->region + DMR_FRAMES_SECTOR + (sector_t)frame * DMR_FRAME_SECTORS;
+
+	return frame == NO_FRAME ||
+	       (!io_buffer(m->bdev, REQ_OP_READ, sector, buf, DMR_FRAME_SECTORS) &&
+		!io_buffer(m->bdev, REQ_OP_WRITE | REQ_SYNC | REQ_META, sector, buf,
+			   DMR_FRAME_SECTORS));
+}
+
+bool store_settle(struct remap_set *set, struct remap_member *m)
+{
+	int errors = atomic_read(&m->user_flush_errors);
+	void *buf = set->store.writes[0].buf;
+	bool ok = true;
+	u32 frame;
+
+	/* The only ones that are taken: load.c. */
+	for_each_set_bit(frame, m->frames, m->nr_frames)
+		ok = ok && rewrite_frame(m, frame, buf);
+	return ok && flush_member(set, m, errors);
+}
+
+/*
+ * The copies of the last commit, of which no other frames may be made: nobody could tell
+ * later which of them last. Torn by a power cut, it is as if it had never been, as its
+ * users were told.
+ */
+static bool settle_commit(struct remap_set *set, struct remap_member *m, const struct commit *c)
+{
+	int errors = atomic_read(&m->user_flush_errors);
+	void *buf = set->store.writes[0].buf;
+	bool ok = true;
+	unsigned int i;
+
+	for (i = 0; i < c->nr * DMR_FRAME_COPIES; i++)
+		ok = ok && rewrite_frame(m, m->copies[c->pages[i / DMR_FRAME_COPIES]]
+						     [i % DMR_FRAME_COPIES], buf);
+	return ok && flush_member(set, m, errors);
+}
+
 void store_level(struct remap_set *set)
 {
 	struct remap_store *st = &set->store;
@@ -313,9 +358,13 @@ void store_level(struct remap_set *set)
 	for (i = 0; i < set->nr_members; i++) {
 		struct remap_member *m = set->members[i];
 
-		if (!takes_commits(m) || m->state != MEMBER_ACTIVE ||
-		    (m->newest >= c.gen && !set->unsettled))
+		if (!takes_commits(m) || m->state != MEMBER_ACTIVE)
 			continue;
+		if (m->newest >= c.gen) {
+			if (set->unsettled && !settle_commit(set, m, &c))
+				member_out(set, m, "its copy of the map can not be written");
+			continue;
+		}
 		if (!write_member(set, m, &c)) {
 			member_out(set, m, "its copy of the map can not be written");
 			continue;
