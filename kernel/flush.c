@@ -263,7 +263,7 @@ void flush_fua(struct remap_set *set, const struct flush_mark *mark)
 {
 	unsigned int i;
 
-	for (i = 0; set->fua >> i; i++) {
+	for (i = 0; i < DMR_MAX_MEMBERS; i++) {
 		struct remap_member *m = set->members[i];
 
 		if (!(set->fua >> i & 1))

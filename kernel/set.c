@@ -343,10 +343,10 @@ int set_activate(struct dm_target *ti, struct remap_target *rt)
 	if (!r) {
 		flush_open(set);
 		r = set_open(set);
+		if (r)
+			flush_close(set);
 	}
 	if (r) {
-		if (set->store.frozen)
-			flush_close(set);
 		set_abandon(set, true);
 		return r;
 	}

@@ -176,19 +176,22 @@ static bool flush_writes(struct remap_set *set, struct remap_member *m, unsigned
 }
 
 /*
- * All copies of the pages on one member, each in a frame of its own. A frame
- * that can not be written stays taken, and another is used instead.
+ * All copies of the pages on one member, each in a frame of its own; @again: in that which
+ * holds it, if there is one. A frame that can not be written stays taken, and another is
+ * used instead.
  */
 static bool write_member(struct remap_set *set, struct remap_member *m,
-			 const struct commit *c)
+			 const struct commit *c, bool again)
 {
 	struct remap_store *st = &set->store;
 	unsigned int nr = c->nr * DMR_FRAME_COPIES, round, i;
 	int errors = atomic_read(&m->user_flush_errors);
 
 	for (i = 0; i < nr; i++) {
-		st->writes[i].page = c->pages[i / DMR_FRAME_COPIES];
-		st->writes[i].frame = NO_FRAME;
+		u32 page = c->pages[i / DMR_FRAME_COPIES];
+
+		st->writes[i].page = page;
+		st->writes[i].frame = again ? m->copies[page][i % DMR_FRAME_COPIES] : NO_FRAME;
 		st->writes[i].written = false;
 	}
 	for (round = 0; round < WRITE_ROUNDS; round++) {
@@ -223,6 +226,7 @@ static void adopt_frames(struct remap_set *set, struct remap_member *m,
 			if (*current_frame != NO_FRAME)
 				__clear_bit(*current_frame, m->frames);
 			*current_frame = set->store.new_frames[m->index][i][copy];
+			__set_bit(*current_frame, m->frames);
 		}
 	}
 }
@@ -266,7 +270,7 @@ static int commit_pages(struct remap_set *set, struct commit *c)
 		if (!takes_commits(m) || joins != second)
 			continue;
 		st->begun = true;
-		if (write_member(set, m, c)) {
+		if (write_member(set, m, c, false)) {
 			/* A spare that joins is no proof of anything yet. */
 			good += m->state == MEMBER_ACTIVE;
 		} else if (m->state == MEMBER_JOINING) {
@@ -298,49 +302,25 @@ static int commit_pages(struct remap_set *set, struct commit *c)
 	return 0;
 }
 
-/*
- * Write once more, in place, what reads well there and may be gone without power. Where it
- * is not, nothing changes by that, so that no power cut can tear it.
- */
-static bool rewrite_frame(const struct remap_member *m, u32 frame, void *buf)
-{
-	sector_t sector = m->region + DMR_FRAMES_SECTOR + (sector_t)frame * DMR_FRAME_SECTORS;
-
-	return frame == NO_FRAME ||
-	       (!io_buffer(m->bdev, REQ_OP_READ, sector, buf, DMR_FRAME_SECTORS) &&
-		!io_buffer(m->bdev, REQ_OP_WRITE | REQ_SYNC | REQ_META, sector, buf,
-			   DMR_FRAME_SECTORS));
-}
-
 bool store_settle(struct remap_set *set, struct remap_member *m)
 {
 	int errors = atomic_read(&m->user_flush_errors);
-	void *buf = set->store.writes[0].buf;
-	bool ok = true;
+	struct dmr_frame_header *h = set->store.writes[0].buf;
 	u32 frame;
 
-	/* The only ones that are taken: load.c. */
-	for_each_set_bit(frame, m->frames, m->nr_frames)
-		ok = ok && rewrite_frame(m, frame, buf);
-	return ok && flush_member(set, m, errors);
-}
+	/* The only ones that are taken: load.c. The same bytes, which no power cut can tear. */
+	for_each_set_bit(frame, m->frames, m->nr_frames) {
+		sector_t sector = m->region + DMR_FRAMES_SECTOR +
+				  (sector_t)frame * DMR_FRAME_SECTORS;
 
-/*
- * The copies of the last commit, of which no other frames may be made: nobody could tell
- * later which of them last. Torn by a power cut, it is as if it had never been, as its
- * users were told.
- */
-static bool settle_commit(struct remap_set *set, struct remap_member *m, const struct commit *c)
-{
-	int errors = atomic_read(&m->user_flush_errors);
-	void *buf = set->store.writes[0].buf;
-	bool ok = true;
-	unsigned int i;
-
-	for (i = 0; i < c->nr * DMR_FRAME_COPIES; i++)
-		ok = ok && rewrite_frame(m, m->copies[c->pages[i / DMR_FRAME_COPIES]]
-						     [i % DMR_FRAME_COPIES], buf);
-	return ok && flush_member(set, m, errors);
+		if (io_buffer(m->bdev, REQ_OP_READ, sector, h, DMR_FRAME_SECTORS) ||
+		    dmr_frame_check(h, set->store.set_uuid, m->index, frame, set->map.nr_pages) ||
+		    le64_to_cpu(h->gen) != m->newest ||
+		    io_buffer(m->bdev, REQ_OP_WRITE | REQ_SYNC | REQ_META, sector, h,
+			      DMR_FRAME_SECTORS))
+			return false;
+	}
+	return flush_member(set, m, errors);
 }
 
 void store_level(struct remap_set *set)
@@ -358,14 +338,14 @@ void store_level(struct remap_set *set)
 	for (i = 0; i < set->nr_members; i++) {
 		struct remap_member *m = set->members[i];
 
-		if (!takes_commits(m) || m->state != MEMBER_ACTIVE)
+		if (!takes_commits(m) || m->state != MEMBER_ACTIVE ||
+		    (m->newest >= c.gen && !set->unsettled))
 			continue;
-		if (m->newest >= c.gen) {
-			if (set->unsettled && !settle_commit(set, m, &c))
-				member_out(set, m, "its copy of the map can not be written");
-			continue;
-		}
-		if (!write_member(set, m, &c)) {
+		/*
+		 * What it holds of an unsettled commit may be gone without power, and a second
+		 * place for it could not be told from the one that lasts.
+		 */
+		if (!write_member(set, m, &c, m->newest >= c.gen)) {
 			member_out(set, m, "its copy of the map can not be written");
 			continue;
 		}
