@@ -296,6 +296,7 @@ struct remap_member {
 	u64 newest, newest_session;
 	/* Frames that stay until the first commit: what the last one was to replace. */
 	u32 nr_kept, kept[COMMIT_WRITES];
+	u32 nr_torn, torn[COMMIT_WRITES];	/* are erased before it */
 };
 
 /* Its device; 0: missing, or gone since. Any context. */

@@ -187,9 +187,14 @@ static int take_frame(struct load *l, struct found *f, u32 frame,
 	struct dmr_page **image;
 	u32 page = le32_to_cpu(h->page);
 	u64 gen = le64_to_cpu(h->gen);
+	enum dmr_fault fault;
 
-	if (dmr_frame_check(h, l->set->store.set_uuid, le32_to_cpu(h->member), frame,
-			    l->nr_pages))
+	fault = dmr_frame_check(h, l->set->store.set_uuid, le32_to_cpu(h->member), frame,
+				l->nr_pages);
+	if (fault == DMR_BAD_CSUM &&
+	    !memcmp(h->set_uuid, l->set->store.set_uuid, sizeof(h->set_uuid)))
+		f->frames[frame].torn = gen;
+	if (fault)
 		return 0;
 	if (!f->newest)
 		f->index = le32_to_cpu(h->member);
@@ -395,6 +400,24 @@ static void keep_previous(const struct load *l, struct remap_member *m, const st
 }
 
 /*
+ * Frames of a commit that was cut short before any of it was whole. Most of their sectors are
+ * the same in the next commit that is written there: if that is cut short as well, it may
+ * make the first one whole, and there are two with one number. store_level() erases them.
+ */
+static void take_torn(const struct load *l, struct remap_member *m, const struct found *f)
+{
+	u32 i;
+
+	for (i = 0; i < f->nr_frames; i++) {
+		if (f->frames[i].torn <= l->assembly.gen)
+			continue;
+		__set_bit(i, m->frames);
+		if (m->nr_torn < COMMIT_WRITES)
+			m->torn[m->nr_torn++] = i;
+	}
+}
+
+/*
  * Which frames of the member hold the chosen versions, and those before the last commit;
  * all others are free.
  */
@@ -408,6 +431,7 @@ static int take_copies(struct load *l, struct remap_member *m, const struct foun
 	if (!m->frames || !m->copies)
 		return -ENOMEM;
 	memset(m->copies, 0xff, l->nr_pages * sizeof(*m->copies));
+	take_torn(l, m, f);
 	if (m->state != MEMBER_ACTIVE) {
 		/* What proves where it stood stays until it has something newer. */
 		for (i = 0; i < f->nr_frames; i++)

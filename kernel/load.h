@@ -16,9 +16,10 @@ struct found {
 	struct dmr_anchor *anchor;	/* NULL: none (adopted data device) */
 	u32 nr_frames;
 	struct {
-		u64 gen;
+		u64 gen;		/* 0: not valid */
+		u64 torn;		/* what the header of one says that is not valid */
 		u32 page;
-	} *frames;			/* gen 0: not valid */
+	} *frames;
 	u32 index;			/* member that the frames say they lie on */
 	u64 newest, newest_session;
 	bool used;

@@ -89,6 +89,11 @@ static u32 frame_alloc(struct remap_member *m)
 	return n;
 }
 
+static sector_t frame_place(const struct remap_member *m, u32 frame)
+{
+	return m->region + DMR_FRAMES_SECTOR + (sector_t)frame * DMR_FRAME_SECTORS;
+}
+
 static void frame_endio(struct bio *bio)
 {
 	struct frame_write *w = bio->bi_private;
@@ -122,8 +127,7 @@ static void frame_submit(struct remap_set *set, struct remap_member *m,
 	if (bdev_fua(m->bdev))
 		opf |= REQ_FUA;
 	bio = bio_alloc_bioset(m->bdev, 1, opf, GFP_NOIO, &set->bios);
-	bio->bi_iter.bi_sector = m->region + DMR_FRAMES_SECTOR +
-				 (sector_t)w->frame * DMR_FRAME_SECTORS;
+	bio->bi_iter.bi_sector = frame_place(m, w->frame);
 	bio->bi_private = w;
 	bio->bi_end_io = frame_endio;
 	__bio_add_page(bio, virt_to_page(w->buf), DMR_FRAME_SIZE, offset_in_page(w->buf));
@@ -302,6 +306,24 @@ static int commit_pages(struct remap_set *set, struct commit *c)
 	return 0;
 }
 
+/* One that can not be erased stays taken. */
+static void erase_torn(struct remap_set *set, struct remap_member *m)
+{
+	int errors = atomic_read(&m->user_flush_errors);
+	void *buf = set->store.writes[0].buf;
+	u32 i, erased = 0;
+
+	memset(buf, 0, DMR_FRAME_SIZE);
+	for (i = 0; i < m->nr_torn; i++)
+		if (!io_buffer(m->bdev, REQ_OP_WRITE | REQ_SYNC | REQ_META,
+			       frame_place(m, m->torn[i]), buf, DMR_FRAME_SECTORS))
+			m->torn[erased++] = m->torn[i];
+	if (erased && flush_member(set, m, errors))
+		while (erased)
+			__clear_bit(m->torn[--erased], m->frames);
+	m->nr_torn = 0;
+}
+
 bool store_settle(struct remap_set *set, struct remap_member *m)
 {
 	int errors = atomic_read(&m->user_flush_errors);
@@ -310,8 +332,7 @@ bool store_settle(struct remap_set *set, struct remap_member *m)
 
 	/* The only ones that are taken: load.c. The same bytes, which no power cut can tear. */
 	for_each_set_bit(frame, m->frames, m->nr_frames) {
-		sector_t sector = m->region + DMR_FRAMES_SECTOR +
-				  (sector_t)frame * DMR_FRAME_SECTORS;
+		sector_t sector = frame_place(m, frame);
 
 		if (io_buffer(m->bdev, REQ_OP_READ, sector, h, DMR_FRAME_SECTORS) ||
 		    dmr_frame_check(h, set->store.set_uuid, m->index, frame, set->map.nr_pages) ||
@@ -335,6 +356,9 @@ void store_level(struct remap_set *set)
 	for (p = 0; p < set->map.nr_pages && c.nr < COMMIT_PAGES; p++)
 		if (st->page_gen[p] == c.gen)
 			c.pages[c.nr++] = p;
+	for (i = 0; i < set->nr_members; i++)
+		if (takes_commits(set->members[i]) && set->members[i]->nr_torn)
+			erase_torn(set, set->members[i]);
 	for (i = 0; i < set->nr_members; i++) {
 		struct remap_member *m = set->members[i];
 
