@@ -402,12 +402,14 @@ flushes() { # DISK
 	io_count "$1" 15
 }
 
-# fio that verifies what it writes. Anything but its summary is in $TMP/fio.
+# fio that verifies what it writes. Anything but its summary is in $TMP/fio. Of two writes to
+# one place that are on their way at once either may be the last, so it sends none such.
 fio_verify() { # DEV OPTION...
 	local dev=$1
 	shift
 	fio --name=verify --filename="$dev" --direct=1 --ioengine=libaio \
 		--verify=crc32c --verify_fatal=1 --do_verify=1 --randrepeat=1 \
+		--serialize_overlap=1 \
 		--output="$TMP/fio" "$@" 2>&1 || { cat "$TMP/fio"; return 1; }
 }
 
