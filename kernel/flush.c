@@ -6,6 +6,7 @@
  * the worker commits nothing that refers to what one of the users' may have lost.
  */
 #include "dm-remap.h"
+#include "flush.h"
 
 /* Partitions of one disk, or the data and an internal spare: they lose together. */
 static bool same_disk(const struct remap_member *a, const struct remap_member *b)

@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 
 #include "dm-remap.h"
+#include "flush.h"
 
 blk_status_t io_buffer(struct block_device *bdev, blk_opf_t opf, sector_t sector,
 		       void *buf, unsigned int nr)

@@ -7,6 +7,7 @@
 #include <linux/random.h>
 #include <linux/slab.h>
 
+#include "flush.h"
 #include "load.h"
 
 /* Pages that some member lacks a copy of; all, for one that joins or returns. */

@@ -7,6 +7,7 @@
  * functions are called last, as jumps, so that no registers are saved for them.
  */
 #include "dm-remap.h"
+#include "flush.h"
 
 /* --- On its way ---------------------------------------------------------- */
 

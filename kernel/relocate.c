@@ -16,6 +16,7 @@
 #include <linux/slab.h>
 
 #include "dm-remap.h"
+#include "flush.h"
 
 /* --- Pieces of bios ------------------------------------------------------ */
 

@@ -8,6 +8,7 @@
 #include <linux/ktime.h>
 
 #include "dm-remap.h"
+#include "flush.h"
 
 #define SLICE_BLOCKS	64
 #define GROUP_SLOTS	16		/* written together, and given up together */

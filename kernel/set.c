@@ -9,6 +9,7 @@
 #include <linux/uuid.h>
 
 #include "dm-remap.h"
+#include "flush.h"
 
 struct workqueue_struct *remap_wq;
 

@@ -16,6 +16,7 @@
 #include <linux/vmalloc.h>
 
 #include "dm-remap.h"
+#include "flush.h"
 
 #define WRITE_ROUNDS	4	/* tries of one copy, each in another frame */
 

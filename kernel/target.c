@@ -8,6 +8,7 @@
 #include <linux/uuid.h>
 
 #include "dm-remap.h"
+#include "flush.h"
 
 /* --- Life ---------------------------------------------------------------- */
 

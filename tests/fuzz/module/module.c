@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 
+#include "../../../kernel/flush.h"
 #include "../../../kernel/load.h"
 
 struct module_set {
