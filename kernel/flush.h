@@ -42,6 +42,7 @@ void flush_before_write(struct remap_member *m);
  * failed, and users will be told; or one of theirs did, after there had been @since of those.
  */
 bool flush_member(struct remap_set *set, struct remap_member *m, int since);
+/* Worker: as it is now. */
 void flush_note(const struct remap_set *set, struct flush_mark *mark);
 /*
  * Worker: what it wrote for users since the mark, and acknowledges after this, a flush of
