@@ -957,6 +957,7 @@ int remap_message(struct dm_target *ti, unsigned int argc, char **argv,
 
 /* The parsed table. */
 struct remap_target {
+	const struct mapped_device *md;	/* its users are those of each of its tables */
 	struct remap_set *set;		/* NULL: not active */
 	struct dm_dev *data;
 	sector_t data_offset;

@@ -281,7 +281,7 @@ void flush_fua(struct remap_set *set, const struct flush_mark *mark)
 struct flush_record {
 	struct list_head list;
 	u8 uuid[16];
-	const struct remap_target *owed_by;	/* an error, to users of it or of its successor */
+	const struct remap_target *owed_by;	/* an error, to users of its mapped device */
 	bool lost;				/* see flush_has_failed() */
 	bool frozen;
 };
@@ -315,6 +315,17 @@ void flush_open(struct remap_set *set)
 		set->flush_lost = r->lost;
 		set->unsettled = r->frozen;
 	}
+	mutex_unlock(&records_lock);
+}
+
+void flush_inherit(const struct remap_target *rt)
+{
+	struct flush_record *r;
+
+	mutex_lock(&records_lock);
+	list_for_each_entry(r, &records, list)
+		if (r->owed_by && r->owed_by->md == rt->md)
+			r->owed_by = rt;
 	mutex_unlock(&records_lock);
 }
 

@@ -63,14 +63,19 @@ static inline bool flush_has_failed(const struct remap_set *set)
 
 /*
  * What is kept from one activation of a set to the next: errors that its users were not told
- * yet, until the table goes; that there were some; and that its map was frozen. The debt is taken
+ * yet, until they go; that there were some; and that its map was frozen. The debt is taken
  * by an activation that succeeds. None of these fails.
  */
 bool flush_alloc(struct remap_set *set);
 void flush_open(struct remap_set *set);
+/*
+ * Before an activation, which may fail: device mapper destroys the table before it all the
+ * same, and its users stay.
+ */
+void flush_inherit(const struct remap_target *rt);
 void flush_take_debt(struct remap_set *set);
 void flush_close(struct remap_set *set);
-/* The table goes, and its users with it. */
+/* The table goes; its users as well, unless another has inherited. */
 void flush_forgive(const struct remap_target *rt);
 void flush_exit(void);
 

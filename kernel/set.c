@@ -328,6 +328,7 @@ int set_activate(struct dm_target *ti, struct remap_target *rt)
 
 	if (rt->set)
 		return 0;
+	flush_inherit(rt);
 	set = set_alloc(ti, rt);
 	if (!set)
 		return -ENOMEM;

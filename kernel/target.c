@@ -214,6 +214,7 @@ static int remap_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		kfree(rt);
 		return r;
 	}
+	rt->md = dm_table_get_md(ti->table);
 	ti->private = rt;
 	ti->per_io_data_size = sizeof(struct remap_bio);
 	/*

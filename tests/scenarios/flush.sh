@@ -167,13 +167,18 @@ test_flush_that_covered_all() {
 # A suspended set flushes its disks; who wrote before learns what became of that.
 test_flush_of_a_suspend() {
 	flush_set spare
-	local table
+	local table refused
 	table=$(table_of set)
-	for next in resume reload; do
+	refused=${table/set_uuid ????????/set_uuid 01234567}
+	for next in resume reload "refused table"; do
 		write_sectors $dev 0 8 2
 		flushes_fail data yes
 		need dmsetup suspend --nolockfs set
 		flushes_fail data no
+		if [[ $next == refused* ]]; then
+			need dmsetup load set --table "$refused"
+			check_fails "the set of another UUID is refused" dmsetup resume set
+		fi
 		[[ $next == resume ]] || need dmsetup load set --table "$table"
 		need dmsetup resume set
 		check_fails "R2: after a $next the next flush tells that one failed" flush
