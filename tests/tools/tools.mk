@@ -7,7 +7,7 @@ TOOLS := $(BUILD)/tests/tools
 TOOL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wno-sign-compare \
 	-Iinclude
 TOOL_NAMES := make-image ack-writer fuzz-netlink read-storm shrink-sockets \
-	fail-nth fuzz-table
+	fail-nth fuzz-table replay-log
 
 .PHONY: test-tools
 test-tools: $(addprefix $(TOOLS)/,$(TOOL_NAMES))
