@@ -138,7 +138,7 @@ static void perform_set(struct check *c, const struct dmremap_status *s, unsigne
 {
 	static const char *const counters[] = {
 		"read_errors", "write_errors", "passed", "relocated", "relocate_failed",
-		"healed", "lost_sectors", "breaker_trips", "metadata_errors",
+		"healed", "lost_sectors", "breaker_trips", "metadata_errors", "flush_errors",
 	};
 	char warning[32] = "", critical[32] = "";
 

@@ -60,6 +60,9 @@ static bool record_failure(struct remap_set *set, const struct remap_member *m, 
 			atomic_inc(&o->flush_errors);
 	}
 	rcu_read_unlock();
+	remap_count(set, C_FLUSH_ERRORS, 1);
+	DMERR_LIMIT("%s: a flush of %pg failed%s", set->name, m->bdev,
+		    lost ? "; what was written before may be lost" : "");
 	return lost;
 }
 

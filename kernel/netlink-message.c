@@ -87,8 +87,8 @@ static int put_counters(struct sk_buff *skb, struct remap_set *set)
 	struct nlattr *nest = nla_nest_start(skb, DMR_A_COUNTERS);
 	unsigned int i;
 
-	BUILD_BUG_ON(DMR_A_COUNTERS_METADATA_ERRORS - DMR_A_COUNTERS_READ_ERRORS !=
-		     C_METADATA_ERRORS - C_READ_ERRORS);
+	BUILD_BUG_ON(DMR_A_COUNTERS_FLUSH_ERRORS - DMR_A_COUNTERS_READ_ERRORS !=
+		     C_FLUSH_ERRORS - C_READ_ERRORS);
 	if (!nest)
 		return -EMSGSIZE;
 	for (i = 0; i < NR_COUNTERS; i++)

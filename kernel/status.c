@@ -18,6 +18,7 @@ const char * const counter_names[NR_COUNTERS] = {
 	[C_BREAKER_TRIPS] = "breaker_trips",
 	[C_COMMITS] = "commits",
 	[C_METADATA_ERRORS] = "metadata_errors",
+	[C_FLUSH_ERRORS] = "flush_errors",
 };
 
 static const char *member_state_name(const struct remap_member *m)

@@ -146,6 +146,7 @@ static const char *const dmr_a_counters_names[] = {
 	[DMR_A_COUNTERS_BREAKER_TRIPS] = "breaker-trips",
 	[DMR_A_COUNTERS_COMMITS] = "commits",
 	[DMR_A_COUNTERS_METADATA_ERRORS] = "metadata-errors",
+	[DMR_A_COUNTERS_FLUSH_ERRORS] = "flush-errors",
 };
 
 #endif /* DMREMAP_NETLINK_NAMES_H */

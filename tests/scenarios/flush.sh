@@ -55,6 +55,8 @@ test_flush_of_users() {
 	flushes_fail data yes
 	write_sectors $dev 0 8 2
 	check_fails "R2: a flush that the data device fails is an error" flush
+	check_that "and is counted" "$(status set flush_errors)" ">= 1"
+	check "and told" log_has "remap: [0-9:]+: a flush of dm-[0-9]+ failed; what was written before"
 	flushes_fail data no
 	check "the next goes well" flush
 	flushes_fail spare yes
@@ -77,6 +79,7 @@ test_flush_for_a_release() {
 	write_sectors $dev 0 8 2
 	flushes_fail data yes
 	check_fails "R2: nothing is released without a flush" message set release 5 1
+	check_is "the set's own is counted" "$(status set flush_errors)" 1
 	flushes_fail data no
 	check_is "the block is where it was" "$(map_remapped set)" "5"
 	check_fails "R2: the next flush tells that one failed" flush
