@@ -296,7 +296,7 @@ struct remap_member {
 	u64 newest, newest_session;
 	/* Frames that stay until the first commit: what the last one was to replace. */
 	u32 nr_kept, kept[COMMIT_WRITES];
-	u32 nr_torn, torn[COMMIT_WRITES];	/* are erased before it */
+	unsigned long *torn;		/* those that are erased before it */
 };
 
 /* Its device; 0: missing, or gone since. Any context. */
@@ -790,7 +790,6 @@ struct remap_set {
 	wait_queue_head_t flush_wait;	/* the worker, for a turn of users' flushes to end */
 	struct flush_record *flush_record;
 	bool flush_lost;		/* see flush_has_failed() */
-	bool unsettled;			/* its last commit may read well until the power goes */
 	struct list_head requests;
 	struct bio_set bios;
 	void *block_buf, *check_buf;	/* one block each; worker */

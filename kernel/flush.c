@@ -286,7 +286,6 @@ struct flush_record {
 	u8 uuid[16];
 	const struct remap_target *owed_by;	/* an error, to users of its mapped device */
 	bool lost;				/* see flush_has_failed() */
-	bool frozen;
 };
 
 static DEFINE_MUTEX(records_lock);
@@ -314,10 +313,8 @@ void flush_open(struct remap_set *set)
 
 	mutex_lock(&records_lock);
 	r = find_record(set);
-	if (r) {
+	if (r)
 		set->flush_lost = r->lost;
-		set->unsettled = r->frozen;
-	}
 	mutex_unlock(&records_lock);
 }
 
@@ -369,7 +366,7 @@ void flush_close(struct remap_set *set)
 
 	mutex_lock(&records_lock);
 	r = find_record(set);
-	if (!r && !owed && !lost && !set->store.frozen) {
+	if (!r && !owed && !lost) {
 		mutex_unlock(&records_lock);
 		return;
 	}
@@ -380,7 +377,6 @@ void flush_close(struct remap_set *set)
 		list_add(&r->list, &records);
 	}
 	r->lost = lost;
-	r->frozen = set->store.frozen;
 	/* Of an activation that failed: to those before it, for all that. */
 	if (owed && !r->owed_by)
 		r->owed_by = set->rt;
@@ -395,7 +391,7 @@ void flush_forgive(const struct remap_target *rt)
 	list_for_each_entry_safe(r, next, &records, list) {
 		if (r->owed_by == rt)
 			r->owed_by = NULL;
-		if (r->owed_by || r->lost || r->frozen)
+		if (r->owed_by || r->lost)
 			continue;
 		list_del(&r->list);
 		kfree(r);

@@ -63,8 +63,8 @@ static inline bool flush_has_failed(const struct remap_set *set)
 
 /*
  * What is kept from one activation of a set to the next: errors that its users were not told
- * yet, until they go; that there were some; and that its map was frozen. The debt is taken
- * by an activation that succeeds. None of these fails.
+ * yet, until they go; and that there were some. The debt is taken by an activation that succeeds.
+ * None of these fails.
  */
 bool flush_alloc(struct remap_set *set);
 void flush_open(struct remap_set *set);

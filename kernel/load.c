@@ -191,9 +191,12 @@ static int take_frame(struct load *l, struct found *f, u32 frame,
 
 	fault = dmr_frame_check(h, l->set->store.set_uuid, le32_to_cpu(h->member), frame,
 				l->nr_pages);
-	if (fault == DMR_BAD_CSUM &&
-	    !memcmp(h->set_uuid, l->set->store.set_uuid, sizeof(h->set_uuid)))
+	if (fault == DMR_BAD_CSUM && page < l->nr_pages &&
+	    !memcmp(h->set_uuid, l->set->store.set_uuid, sizeof(h->set_uuid))) {
+		f->frames[frame].page = page;
 		f->frames[frame].torn = gen;
+		f->frames[frame].torn_session = le64_to_cpu(h->session);
+	}
 	if (fault)
 		return 0;
 	if (!f->newest)
@@ -370,6 +373,7 @@ void member_free(struct remap_member *m)
 	kvfree(m->slots);
 	kvfree(m->bad_slots);
 	kvfree(m->frames);
+	kvfree(m->torn);
 	kvfree(m->copies);
 	free_percpu(m->latency);
 	kfree(m);
@@ -400,20 +404,23 @@ static void keep_previous(const struct load *l, struct remap_member *m, const st
 }
 
 /*
- * Frames of a commit that was cut short before any of it was whole. Most of their sectors are
- * the same in the next commit that is written there: if that is cut short as well, it may
- * make the first one whole, and there are two with one number. store_level() erases them.
+ * Frames of a version that is newer than what is whole of their page. Most of their sectors are
+ * the same in the next version that is written there: if that is cut short, it may make the
+ * old one whole, of a commit that went another way since. store_level() erases them.
  */
 static void take_torn(const struct load *l, struct remap_member *m, const struct found *f)
 {
 	u32 i;
 
 	for (i = 0; i < f->nr_frames; i++) {
-		if (f->frames[i].torn <= l->assembly.gen)
+		const struct dmr_candidate *c = &l->assembly.pages[f->frames[i].page];
+		u64 gen = f->frames[i].torn;
+
+		if (!gen || gen < c->gen ||
+		    (gen == c->gen && f->frames[i].torn_session == c->session))
 			continue;
 		__set_bit(i, m->frames);
-		if (m->nr_torn < COMMIT_WRITES)
-			m->torn[m->nr_torn++] = i;
+		__set_bit(i, m->torn);
 	}
 }
 
@@ -428,15 +435,24 @@ static int take_copies(struct load *l, struct remap_member *m, const struct foun
 	m->nr_frames = f->nr_frames;
 	m->frames = kvcalloc(BITS_TO_LONGS(m->nr_frames), sizeof(long), GFP_NOIO);
 	m->copies = kvmalloc_array(l->nr_pages, sizeof(*m->copies), GFP_NOIO);
-	if (!m->frames || !m->copies)
+	m->torn = kvcalloc(BITS_TO_LONGS(m->nr_frames), sizeof(long), GFP_NOIO);
+	if (!m->frames || !m->copies || !m->torn)
 		return -ENOMEM;
 	memset(m->copies, 0xff, l->nr_pages * sizeof(*m->copies));
 	take_torn(l, m, f);
 	if (m->state != MEMBER_ACTIVE) {
-		/* What proves where it stood stays until it has something newer. */
-		for (i = 0; i < f->nr_frames; i++)
-			if (f->frames[i].gen && f->frames[i].gen == f->newest)
+		/*
+		 * What proves where it stood stays until it has something newer; but nothing of
+		 * a number that it was to have when it did not come to that.
+		 */
+		for (i = 0; i < f->nr_frames; i++) {
+			if (!f->frames[i].gen)
+				continue;
+			if (f->index != m->index)
+				__set_bit(i, m->torn);
+			if (f->index != m->index || f->frames[i].gen == f->newest)
 				__set_bit(i, m->frames);
+		}
 		return 0;
 	}
 	for (i = 0; i < f->nr_frames; i++) {

@@ -17,8 +17,8 @@ struct found {
 	u32 nr_frames;
 	struct {
 		u64 gen;		/* 0: not valid */
-		u64 torn;		/* what the header of one says that is not valid */
 		u32 page;
+		u64 torn, torn_session;	/* what the header of one says that is not valid */
 	} *frames;
 	u32 index;			/* member that the frames say they lie on */
 	u64 newest, newest_session;

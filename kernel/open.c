@@ -364,10 +364,13 @@ int set_join(struct remap_set *set, struct remap_member *m)
 		memset(&store_root(set)->members[m->index], 0, sizeof(struct dmr_member));
 		join_fails(m);
 	}
+	if (!r && m->state != MEMBER_ACTIVE) {
+		/* It failed this one, which says so, on the others. */
+		join_fails(m);
+		r = -EIO;
+	}
 	if (!r)
 		tell_joins(set);
 	sets_changed(false);
-	if (!r && m->state != MEMBER_ACTIVE)
-		r = -EIO;
 	return r;
 }

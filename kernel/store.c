@@ -77,16 +77,19 @@ struct commit {
 	u32 pages[COMMIT_PAGES];
 };
 
-static u32 frame_alloc(struct remap_member *m)
+/* The two copies of a page lie far apart, so that one bad spot does not hit both. */
+static u32 frame_alloc(struct remap_member *m, unsigned int copy)
 {
-	u32 n = find_next_zero_bit(m->frames, m->nr_frames, m->next_frame);
+	u32 start = copy ? (m->next_frame + m->nr_frames / 2) % m->nr_frames : m->next_frame;
+	u32 n = find_next_zero_bit(m->frames, m->nr_frames, start);
 
 	if (n >= m->nr_frames)
 		n = find_first_zero_bit(m->frames, m->nr_frames);
 	if (n >= m->nr_frames)
 		return NO_FRAME;
 	__set_bit(n, m->frames);
-	m->next_frame = n + 1;
+	if (!copy)
+		m->next_frame = n + 1;
 	return n;
 }
 
@@ -203,7 +206,7 @@ static bool write_member(struct remap_set *set, struct remap_member *m,
 		for (i = 0; i < nr; i++) {
 			if (st->writes[i].frame != NO_FRAME)
 				continue;
-			st->writes[i].frame = frame_alloc(m);
+			st->writes[i].frame = frame_alloc(m, i % DMR_FRAME_COPIES);
 			if (st->writes[i].frame == NO_FRAME)
 				return false;
 		}
@@ -274,6 +277,9 @@ static int commit_pages(struct remap_set *set, struct commit *c)
 
 		if (!takes_commits(m) || joins != second)
 			continue;
+		/* A spare that joins must not know more than those that prove it. */
+		if (second && !good)
+			break;
 		st->begun = true;
 		if (write_member(set, m, c, false)) {
 			/* A spare that joins is no proof of anything yet. */
@@ -307,22 +313,34 @@ static int commit_pages(struct remap_set *set, struct commit *c)
 	return 0;
 }
 
-/* One that can not be erased stays taken. */
+/*
+ * The header first, which is one block and can not tear: zeroes elsewhere might be just what
+ * such a frame lacks. One that can not be erased stays taken, and a member that joins with
+ * one does not.
+ */
 static void erase_torn(struct remap_set *set, struct remap_member *m)
 {
+	unsigned int header = bdev_logical_block_size(m->bdev) >> SECTOR_SHIFT;
 	int errors = atomic_read(&m->user_flush_errors);
 	void *buf = set->store.writes[0].buf;
-	u32 i, erased = 0;
+	bool ok = true;
+	u32 i;
 
 	memset(buf, 0, DMR_FRAME_SIZE);
-	for (i = 0; i < m->nr_torn; i++)
-		if (!io_buffer(m->bdev, REQ_OP_WRITE | REQ_SYNC | REQ_META,
-			       frame_place(m, m->torn[i]), buf, DMR_FRAME_SECTORS))
-			m->torn[erased++] = m->torn[i];
-	if (erased && flush_member(set, m, errors))
-		while (erased)
-			__clear_bit(m->torn[--erased], m->frames);
-	m->nr_torn = 0;
+	for_each_set_bit(i, m->torn, m->nr_frames)
+		if (io_buffer(m->bdev, REQ_OP_WRITE | REQ_SYNC | REQ_META, frame_place(m, i),
+			      buf, header))
+			ok = false;
+	ok = ok && flush_member(set, m, errors);
+	if (!ok && m->state == MEMBER_JOINING)
+		m->metadata = false;
+	if (!ok)
+		return;
+	for_each_set_bit(i, m->torn, m->nr_frames) {
+		io_buffer(m->bdev, REQ_OP_WRITE | REQ_SYNC | REQ_META, frame_place(m, i), buf,
+			  DMR_FRAME_SECTORS);
+		__clear_bit(i, m->frames);
+	}
 }
 
 bool store_settle(struct remap_set *set, struct remap_member *m)
@@ -358,17 +376,19 @@ void store_level(struct remap_set *set)
 		if (st->page_gen[p] == c.gen)
 			c.pages[c.nr++] = p;
 	for (i = 0; i < set->nr_members; i++)
-		if (takes_commits(set->members[i]) && set->members[i]->nr_torn)
+		if (takes_commits(set->members[i]) &&
+		    !bitmap_empty(set->members[i]->torn, set->members[i]->nr_frames))
 			erase_torn(set, set->members[i]);
 	for (i = 0; i < set->nr_members; i++) {
 		struct remap_member *m = set->members[i];
 
-		if (!takes_commits(m) || m->state != MEMBER_ACTIVE ||
-		    (m->newest >= c.gen && !set->unsettled))
+		if (!takes_commits(m) || m->state != MEMBER_ACTIVE)
 			continue;
 		/*
-		 * What it holds of an unsettled commit may be gone without power, and a second
-		 * place for it could not be told from the one that lasts.
+		 * What it holds of that commit reads well, but a flush may have failed behind it,
+		 * and it may be gone without power; and it may lack a page of it. Where it
+		 * has a place it is written there again: a second one could not be told
+		 * from that which lasts.
 		 */
 		if (!write_member(set, m, &c, m->newest >= c.gen)) {
 			member_out(set, m, "its copy of the map can not be written");

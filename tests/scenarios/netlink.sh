@@ -148,6 +148,51 @@ test_nl_spare_add() {
 	nl requests spare_add "$more" "$foreign" "$spare"
 }
 
+# A table of linear and, where writes fail, of flakey: DEV, and where what begins.
+piecewise() { # DEV FIRST:linear|flakey...
+	local end piece dev=$1
+	shift
+	end=$(sectors_of "$dev")
+	while (($#)); do
+		piece=$1
+		shift
+		local from=${piece%:*} to=${1:-$end}
+		echo -n "$from $((${to%:*} - from)) ${piece#*:} $dev $from"
+		[[ $piece != *flakey ]] || echo -n " 0 3600 1 error_writes"
+		echo
+	done
+}
+
+# The frames that the map goes to can be written, those of the root that follows can not.
+test_nl_spare_add_fails() {
+	local base data=/dev/mapper/data table frames half
+	modprobe dm-flakey
+	null_disk base 32
+	null_disk spare 16
+	null_disk more 16
+	# No device of the set promises more than flakey, which might wait.
+	dm_make data "0 $(sectors_of "$base") flakey $base 0 3600 0"
+	make_set set "$data" "$spare"
+	dev=/dev/mapper/set
+	off=$(offset_of set)
+	table=$(dmsetup table set)
+	need dmremapctl stop set
+	need dmremapctl spare add set "$more"
+	need dmsetup create set --table "$table"
+	frames=$(dmremapctl metadata show set --json | grep -oE '"frames": ?[0-9]+' | head -n 1)
+	frames=${frames##*[: ]}
+	half=$((frames / 2))
+	piecewise "$more" 0:linear $((128 + 2 * 8)):flakey $((128 + (half + 1) * 8)):linear \
+		$((128 + (half + 2) * 8)):flakey $((128 + frames * 8)):linear | dm_make more -
+	nl requests spare_add_fails /dev/mapper/more
+	check "for it fails the second commit" log_has "out of the set: its copy of the map"
+	check_is "it is no spare of the set" "$(spare set 2)" none
+	need message set relocate 0 1
+	check "flushes go on" sync /dev/mapper/set
+	restart set
+	check_is "and so does the set, without it" "$(map_remapped set)" 0
+}
+
 test_nl_spare_retire() {
 	three_spares
 	nl requests spare_retire

@@ -271,3 +271,30 @@ test_internal_spare() {
 	wait_until 10 test "$(status set breaker)" = closed || true
 	check_is "R4: and relocate nothing" "$(map_remapped set)" "2 3 4"
 }
+
+# A spare that was to join, and did not for the sake of another, has frames of a number
+# that another has now.
+test_join_in_turn() {
+	local one two table
+	null_disk data 32
+	null_disk spare 16
+	make_set set "$data" "$spare,tier=1"
+	dev=/dev/mapper/set
+	table=$(table_of set)
+	null_disk one 16
+	null_disk two 16
+	need dmremapctl stop set
+	need dmremapctl spare add set "$one"
+	need dmremapctl spare add set "$two"
+	bad "$one" 128 8191
+	check_fails "a spare that can not be written does not join" dmsetup create set \
+		--table "${table/ 4 data/ $one $two 4 data}"
+	dmsetup remove set 2>/dev/null || true
+	need dmsetup create set --table "${table/ 4 data/ $two 4 data}"
+	check_like "the other joins without it" "$(spare set 2)" "active 0/*"
+	write_sectors $dev 0 8 1
+	need_is "$(message set relocate 0 1)" "relocated 1 lost 0 unchanged 0 failed 0"
+	check_like "and holds a block" "$(spare set 2)" "active 1/*"
+	restart set
+	check_is "R3: which is there after a restart" "$(sectors $dev 0 8)" "0-7:1"
+}

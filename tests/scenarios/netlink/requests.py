@@ -488,6 +488,14 @@ def add(nl, path):
     return nl.refused('spare-add', {**SET, 'spare-major': major, 'spare-minor': minor})
 
 
+def do_spare_add_fails(spare):
+    """Its metadata can be written in part only."""
+    nl = Family()
+    number, ack = add(nl, spare)
+    check_is('a spare that can not keep its map is refused', number, errno.EIO)
+    check('with the reason', len(ack.get('msg', '')) > 8, ack)
+
+
 def do_spare_add(good, foreign, used):
     """good carries an anchor of this set, foreign none; used is in the set."""
     nl = Family()
