@@ -119,7 +119,7 @@ static int check_not_labelled(const struct dmremap_device *d, unsigned int flags
 			  d->path, d->text);
 }
 
-static int open_adopted(struct creation *c, const struct dmremap_create *q,
+static int open_adopted(struct creation *c, const struct dmremap_create *q, unsigned int force,
 			struct dmremap_plan *plan, struct dmremap_error *err)
 {
 	struct dmremap_device *d = &c->data_info;
@@ -150,6 +150,8 @@ static int open_adopted(struct creation *c, const struct dmremap_create *q,
 				  q->data, d->text);
 	/* It stays where it is: no force helps. */
 	r = check_not_labelled(d, 0, err);
+	if (!r)
+		r = dmri_known_overwrite(d, force, plan, err);
 	if (r < 0)
 		return r;
 	if (d->holds != DMREMAP_HOLDS_NOTHING)
@@ -197,7 +199,7 @@ static int open_all(struct creation *c, const struct dmremap_create *q, unsigned
 	int r;
 
 	if (q->adopt) {
-		r = open_adopted(c, q, plan, err);
+		r = open_adopted(c, q, flags, plan, err);
 	} else {
 		r = dmri_plan_device(plan, q->data, flags, "a data device with a header",
 				     &m->dev, &c->data_info, err);

@@ -207,8 +207,13 @@ int dmri_check_adopted_by(const struct dmremap_set *set, const struct dmremap_de
 			  unsigned int flags, struct dmremap_plan *plan,
 			  struct dmremap_error *err)
 {
+	struct dmremap_raw raw = { .kind = DMREMAP_RAW_NONE };
+
 	if (!set->info.loaded || !set->info.adopted || set->info.active ||
 	    dmri_identity_match(&set->root.identity, d) != DMRI_SAME)
+		return 0;
+	/* Told by dmri_known_overwrite(). */
+	if (dmri_known_match(d, &raw) && !strcmp(raw.set_uuid, set->info.uuid))
 		return 0;
 	if (!(flags & DMREMAP_FORCE))
 		return dmri_error(err, -ENOTEMPTY,
@@ -217,5 +222,24 @@ int dmri_check_adopted_by(const struct dmremap_set *set, const struct dmremap_de
 	dmri_plan_add(plan, DMREMAP_PLAN_LOSS,
 		      "%s is the data device that set %s has adopted; that set must not be started again.",
 		      d->path, set->info.name);
+	return 0;
+}
+
+int dmri_known_overwrite(const struct dmremap_device *d, unsigned int flags,
+			 struct dmremap_plan *plan, struct dmremap_error *err)
+{
+	struct dmremap_raw raw = { .kind = DMREMAP_RAW_NONE };
+
+	if (!dmri_known_match(d, &raw))
+		return 0;
+	if (!(flags & DMREMAP_FORCE))
+		return dmri_error(err, -ENOTEMPTY,
+				  "%s is the data device that set %s (%s) has adopted. Destroy that set first, or use --force if it is of no more use.",
+				  d->path, raw.set_name, raw.set_uuid);
+	dmri_plan_add(plan, DMREMAP_PLAN_LOSS,
+		      "%s is the data device that set %s has adopted; that set must not be started again.",
+		      d->path, raw.set_name);
+	if (plan->nr_forget < ARRAY_SIZE(plan->forget))
+		dmri_copy(plan->forget[plan->nr_forget++], sizeof(plan->forget[0]), raw.set_uuid);
 	return 0;
 }

@@ -5,8 +5,9 @@
  * that udev can keep it from being used raw, its identity is in a small
  * file for each set, in /etc for the next boot, and in /run where /etc is read-only.
  *
- * These files hide and start nothing by themselves. What may be started is judged
- * by the metadata on the spares alone (R7), and none of this fails anything.
+ * These files start nothing by themselves. What may be started is judged by the metadata on
+ * the spares alone (R7); but no other set is started on such a device, and it is overwritten for
+ * a good reason only. That one of them can not be written or read fails nothing.
  */
 #include <fcntl.h>
 #include <sys/stat.h>

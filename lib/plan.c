@@ -88,11 +88,17 @@ const struct dmremap_set_info *dmremap_plan_info(const struct dmremap_plan *plan
 int dmremap_plan_commit(struct dmremap_plan *plan, dmremap_progress_fn progress,
 			void *arg, struct dmremap_error *err)
 {
+	unsigned int i;
+	int r;
+
 	if (plan->done)
 		return dmri_error(err, -EALREADY, "This plan was carried out already.");
 	/* A loss that could not be named must not happen. */
 	if (plan->failed)
 		return dmri_error_sys(err, -ENOMEM, "The plan is incomplete");
 	plan->done = true;
-	return plan->commit(plan, progress, arg, err);
+	r = plan->commit(plan, progress, arg, err);
+	for (i = 0; !r && i < plan->nr_forget; i++)
+		dmri_known_forget(plan->forget[i]);
+	return r;
 }

@@ -387,6 +387,13 @@ enum dmri_match { DMRI_DIFFERS = 0, DMRI_UNKNOWN, DMRI_SAME };
 int dmri_check_adopted_by(const struct dmremap_set *set, const struct dmremap_device *d,
 			  unsigned int flags, struct dmremap_plan *plan,
 			  struct dmremap_error *err);
+/*
+ * Refuse to overwrite a data device that is known by known.c, whether spares are there to
+ * prove it or not; or with DMREMAP_FORCE note the loss, and forget it when @plan has been
+ * carried out.
+ */
+int dmri_known_overwrite(const struct dmremap_device *d, unsigned int flags,
+			 struct dmremap_plan *plan, struct dmremap_error *err);
 enum dmri_match dmri_identity_match(const struct dmr_identity *id,
 				    const struct dmremap_device *d);
 
@@ -468,6 +475,9 @@ struct dmremap_plan {
 	size_t nr, allocated, next;
 	bool failed;			/* out of memory while adding lines */
 	bool done;
+	/* Adopted sets whose data device is overwritten: see known.c. */
+	char forget[DMREMAP_MAX_MEMBERS][DMREMAP_UUID_SIZE];
+	unsigned int nr_forget;
 	struct dmremap_set_info info;
 	int (*commit)(struct dmremap_plan *plan, dmremap_progress_fn progress,
 		      void *arg, struct dmremap_error *err);

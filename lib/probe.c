@@ -419,6 +419,9 @@ int dmri_plan_device(struct dmremap_plan *plan, const char *path, unsigned int f
 		return dmri_error(err, -EPROTONOSUPPORT,
 				  "%s %s. It is not touched; use the newer version of the tools.",
 				  path, d->text);
+	r = dmri_known_overwrite(d, flags, plan, err);
+	if (r < 0)
+		return r;
 	lost = d->holds != DMREMAP_HOLDS_NOTHING && d->holds != DMREMAP_HOLDS_LABEL;
 	if (lost && !(flags & DMREMAP_FORCE))
 		return dmri_error(err, -ENOTEMPTY,

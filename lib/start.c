@@ -87,6 +87,26 @@ int dmremap_table(struct dmremap_set *set, const struct dmremap_start *start,
 	return r < 0 ? dmri_error_sys(err, r, "The table of %s", set->info.name) : 0;
 }
 
+/*
+ * What lies on the data device of an adopted set may have been written through that, and
+ * moved: a set made on top of it is no set of the device below.
+ */
+static int check_not_adopted(const struct dmremap_set *set, const struct dmri_dev *dev,
+			     struct dmremap_error *err)
+{
+	_free_ struct dmremap_device *d = calloc(1, sizeof(*d));
+	struct dmremap_raw raw = { .kind = DMREMAP_RAW_NONE };
+
+	if (!d)
+		return dmri_error_sys(err, -ENOMEM, "%s", dev->path);
+	dmri_fill_device(dev, d);
+	if (!dmri_known_match(d, &raw) || !strcmp(raw.set_uuid, set->info.uuid))
+		return 0;
+	return dmri_error(err, -EEXIST,
+			  "%s is the data device that set %s (%s) has adopted; %s may have been made on top of that. Start that set, or destroy it if it is of no more use.",
+			  dev->path, raw.set_name, raw.set_uuid, set->info.name);
+}
+
 /* Is a device of the set mounted, or taken by something else? */
 static int check_unused(const struct dmremap_set *set, struct dmremap_error *err)
 {
@@ -98,6 +118,8 @@ static int check_unused(const struct dmremap_set *set, struct dmremap_error *err
 
 		if (set->member_usable[i] && !set->info.members[i].internal)
 			r = dmri_dev_open(set->info.members[i].path, DMRI_EXCL, &dev, err);
+		if (dev)
+			r = check_not_adopted(set, dev, err);
 	}
 	return r;
 }

@@ -234,6 +234,30 @@ test_adopted_is_hidden() {
 	check_fails "forgotten" test -e "/etc/dm-remap/adopted/$uuid"
 }
 
+# What was made on top of an adopted device is on the raw one, too, but not all of it.
+test_set_on_an_adopted_set() {
+	begin
+	need dmremapctl create set --adopt --data $a --spare $c
+	need dmremapctl create inner --data $DEV --spare $b
+	need dmremapctl stop inner
+	need dmremapctl stop set
+	settle
+	need udevadm trigger --action=add $a
+	settle
+	check_fails "R7: it does not start on the raw device by itself" dmsetup info inner
+	says "R7: nor when told to" 1 "set .* has adopted" dmremapctl start inner
+	says "nor is the raw device overwritten" 1 "has adopted" \
+		dmremapctl create other --data $a --spare $b
+	need dmremapctl start set
+	check "on top of the set it starts" wait_until 20 dmsetup info inner
+	check_is "and nowhere else" \
+		"$(dmsetup deps -o blkdevname inner | grep -c "($(basename "$(readlink -f $DEV)"))")" 1
+	need dmremapctl stop inner
+	need dmremapctl destroy inner --force
+	need dmremapctl stop set
+	need dmremapctl destroy set --force
+}
+
 # A whole disk that is adopted with its partitions.
 test_adopted_partitions() {
 	begin

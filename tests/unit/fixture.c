@@ -59,6 +59,7 @@ int __wrap_dmri_dev_read(struct dmri_dev *dev, u64 sector, void *buf, size_t byt
 }
 
 const char *fx_known;
+bool fx_block;
 
 int __real_dmri_dev_open(const char *path, unsigned int flags, struct dmri_dev **dev,
 			 struct dmremap_error *err);
@@ -68,7 +69,7 @@ int __wrap_dmri_dev_open(const char *path, unsigned int flags, struct dmri_dev *
 {
 	int r = __real_dmri_dev_open(path, flags, dev, err);
 
-	if (!r && fx_known)
+	if (!r && fx_block)
 		(*dev)->block = true;
 	return r;
 }
@@ -152,6 +153,7 @@ void fx_files(struct fixture *fx, unsigned int nr)
 	fx_cut(-1);
 	fx_unreadable(0, 0);
 	fx_known = NULL;
+	fx_block = false;
 	dmri_text(fx->dir, sizeof(fx->dir), "%s/dmr-unit-XXXXXX", getenv("TMPDIR") ?: "/tmp");
 	assert_non_null(mkdtemp(fx->dir));
 	dmri_text(fx->data, sizeof(fx->data), "%s/data", fx->dir);

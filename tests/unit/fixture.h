@@ -72,8 +72,10 @@ long fx_writes(void);
 
 /* These sectors of every file can not be read; 0: all can. */
 void fx_unreadable(uint64_t first, uint64_t sectors);
-/* Files pass as block devices that are known as the data device of this set; or NULL. */
+/* Every device is known as the data device of this set; NULL: none. */
 extern const char *fx_known;
+/* Files pass as block devices. */
+extern bool fx_block;
 
 /* What the stand-in for the module answers: messages seen, one per line. */
 extern char fx_messages[65536];

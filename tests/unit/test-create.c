@@ -348,6 +348,35 @@ static void cancelled(void **state)
 
 /* --- Destroying ------------------------------------------------------------------------ */
 
+/* Between the scan and the opening the name went to another device. */
+static void changed_since(void **state)
+{
+	struct dmremap_plan *p;
+
+	create();
+	fx_zero(fx.spares[0], DMR_ANCHOR0_SECTOR * 512, DMR_FRAME_SIZE);
+	fx_zero(fx.spares[0], DMR_ANCHOR1_SECTOR * 512, DMR_FRAME_SIZE);
+	assert_int_equal(dmremap_destroy_plan(fx.set, DMREMAP_FORCE, &p, &fx.err), -EAGAIN);
+	assert_contains(fx.err.text, fx.spares[0]);
+	assert_int_equal(dmremap_repair_plan(fx.set, 0, &p, &fx.err), -EAGAIN);
+}
+
+/* Adopted by a set whose spares are not there. */
+static void known_device(void **state)
+{
+	struct dmremap_plan *p;
+	unsigned int adopt;
+
+	fx_known = "other";
+	for (adopt = 0; adopt < 2; adopt++) {
+		request.adopt = adopt;
+		refused(-ENOTEMPTY, "is the data device that set other");
+		assert_int_equal(plan(DMREMAP_FORCE, &p), 0);
+		assert_true(fx_plan_has(p, DMREMAP_PLAN_LOSS, "other"));
+		dmremap_plan_free(p);
+	}
+}
+
 static void destroy(void **state)
 {
 	struct dmr_record r = fx_record(DMR_RECORD_LOST, 0, 4, 0, 1);
@@ -475,7 +504,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(whole), TEST(adopted), TEST(adopted_offset), TEST(bad_requests),
 		TEST(too_small), TEST(default_map), TEST(occupied), TEST(newer_version),
-		TEST(internal_tail), TEST(cut_create), TEST(cancelled), TEST(destroy),
+		TEST(internal_tail), TEST(cut_create), TEST(cancelled), TEST(changed_since), TEST(known_device), TEST(destroy),
 		TEST(cut_destroy), TEST(add_spare), TEST(old_locator), TEST(regular_file),
 	};
 

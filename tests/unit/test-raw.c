@@ -11,6 +11,7 @@ static int done(void **state)
 {
 	fx_unreadable(0, 0);
 	fx_known = NULL;
+	fx_block = false;
 	fx_done(&fx);
 	return 0;
 }
@@ -50,11 +51,13 @@ static void unreadable(void **state)
 		assert_contains(fx.err.text, fx.data);
 		assert_contains(fx.err.text, "can not be read");
 		fx_known = "old";
+		fx_block = true;
 		assert_int_equal(probe(fx.data), 0);
 		assert_int_equal(raw.kind, DMREMAP_RAW_ADOPTED);
 		assert_true(raw.adopted);
 		assert_string_equal(raw.set_name, "old");
 		fx_known = NULL;
+		fx_block = false;
 	}
 	fx_unreadable(0, 0);
 	assert_int_equal(probe(fx.data), 0);
