@@ -358,17 +358,24 @@ static int copy_map(struct dmremap_set *set, int fd, const char *path,
 			r = dmri_image_records(image);
 		if (r < 0)
 			return dmri_error_sys(err, r, "Reading the map of %s", set->info.name);
-		if (!image->fault) {
+		/* Half of a commit that others are waiting for is no state to come back to. */
+		if (set->info.active && image->assembly.torn) {
+			r = -EAGAIN;
+		} else if (!image->fault) {
 			r = write_file(fd, set, image);
 			if (!r)
 				return 0;
 		} else {
 			r = dmri_fault_errno(image->fault);
 		}
-		if (--tries > 0 && (image->fault || r == -EIO)) {
+		if (--tries > 0 && (image->fault || r == -EIO || r == -EAGAIN)) {
 			usleep(50000);
 			continue;
 		}
+		if (r == -EAGAIN)
+			return dmri_error(err, r,
+					  "The map of set %s is being changed; try again, or stop the set first.",
+					  set->info.name);
 		if (image->fault)
 			return dmri_error(err, r,
 					  "The metadata of set %s can not be backed up: %s.",

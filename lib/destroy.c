@@ -2,7 +2,8 @@
 /*
  * Destroying a set. Each member's anchors are wiped before its frames, spares
  * before the data device: interrupted, what is left is an incomplete set that is
- * refused, and can be destroyed again.
+ * refused, and can be destroyed again. What this machine knows of an adopted data device goes
+ * first: once the anchors are gone, nobody finds the set any more to forget it.
  */
 #include "private.h"
 
@@ -52,6 +53,7 @@ static int destroy_commit(struct dmremap_plan *plan, dmremap_progress_fn progres
 	unsigned int pass, i, done = 0;
 	int r = 0;
 
+	dmri_known_forget(plan->info.uuid);
 	for (pass = 0; pass < 2; pass++) {
 		for (i = 0; i < d->nr && !r; i++) {
 			if (d->members[i].data != pass)
@@ -62,12 +64,8 @@ static int destroy_commit(struct dmremap_plan *plan, dmremap_progress_fn progres
 					       "Stopped; what is left of the set can not be started. Destroy it again.");
 		}
 	}
-	if (!r && plan->info.adopted) {
-		dmri_known_forget(plan->info.uuid);
-		if (plan->info.members[0].present)
-			dmri_udev_change(plan->info.members[0].major,
-					 plan->info.members[0].minor);
-	}
+	if (!r && plan->info.adopted && plan->info.members[0].present)
+		dmri_udev_change(plan->info.members[0].major, plan->info.members[0].minor);
 	return r;
 }
 

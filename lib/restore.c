@@ -367,6 +367,10 @@ int dmremap_restore_plan(struct dmremap_set *set, const char *path, unsigned int
 	x->rewrite = x->disk->fault != DMR_OK;
 	/* A member that is missing must be seen to be out of date. */
 	x->gen = MAX(x->disk->assembly.gen, x->backup->info.generation) + 1 + x->missing;
+	if (x->gen >> 63)
+		return dmri_error(err, -ERANGE,
+				  "The newest commit on disk or in the backup has the number %llu, which leaves no room for another.",
+				  (unsigned long long)x->gen - 1 - x->missing);
 	make_root(x);
 	r = choose_pages(x, &nr);
 	if (r < 0)

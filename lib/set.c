@@ -78,6 +78,21 @@ static bool opened_before(const struct dmremap_set *set, unsigned int n)
 	return false;
 }
 
+/* A name can go to another device, or somebody make another set of it, after the scan. */
+static int check_same(const struct dmri_found *f, struct dmri_dev *dev, struct dmremap_error *err)
+{
+	const struct dmr_anchor *then = &f->anchors.anchor;
+	struct dmri_anchors now;
+	int r = dmri_anchors_read(dev, f->region_start, &now);
+
+	if (r < 0)
+		return dmri_error_sys(err, r, "%s can not be read", f->path);
+	if (now.found && !memcmp(now.anchor.set_uuid, then->set_uuid, sizeof(then->set_uuid)) &&
+	    !memcmp(now.anchor.member_uuid, then->member_uuid, sizeof(then->member_uuid)))
+		return 0;
+	return dmri_error(err, -EAGAIN, "%s changed while it was looked at.", f->path);
+}
+
 int dmri_set_open(struct dmremap_set *set, unsigned int flags,
 		  struct dmri_opened *opened, struct dmremap_error *err)
 {
@@ -97,6 +112,9 @@ int dmri_set_open(struct dmremap_set *set, unsigned int flags,
 		if (!r && s->dev->sectors != f->device_sectors)
 			r = dmri_error(err, -EAGAIN, "%s changed while it was looked at.",
 				       f->path);
+		/* Nobody else writes to it from now on. */
+		if (!r && flags & DMRI_WRITE)
+			r = check_same(f, s->dev, err);
 		if (r < 0) {
 			dmri_opened_close(opened);
 			return r;

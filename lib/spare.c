@@ -108,6 +108,21 @@ static int join(struct dmremap_set *set, const struct dmri_dev *dev, struct dmre
 	return r == -EOPNOTSUPP ? reload(set, table_append, dev, err) : r;
 }
 
+/* The kernel had it, or nobody: is it the same one, as it was left? */
+static int open_again(struct change *c, const char *path)
+{
+	const struct dmr_anchor *a = &c->new.anchor;
+	struct dmri_anchors now;
+	int r = dmri_dev_open(path, DMRI_WRITE | DMRI_EXCL, &c->new.dev, NULL);
+
+	if (!r)
+		r = dmri_anchors_read(c->new.dev, 0, &now);
+	if (!r && (!now.found || memcmp(now.anchor.member_uuid, a->member_uuid,
+					sizeof(a->member_uuid))))
+		r = -ESTALE;
+	return r;
+}
+
 /* Back to what it was: no member, and labelled if it was. */
 static void take_back(struct change *c)
 {
@@ -148,7 +163,7 @@ static int add_commit(struct dmremap_plan *plan, dmremap_progress_fn progress, v
 	c->new.dev = NULL;
 	r = join(c->set, &dev, err);
 	/* If nothing runs now, the map may list it already. */
-	if (r < 0 && r != -EDEADLK && !dmri_dev_open(dev.path, DMRI_WRITE | DMRI_EXCL, &c->new.dev, NULL))
+	if (r < 0 && r != -EDEADLK && !open_again(c, dev.path))
 		take_back(c);
 	return r;
 }
@@ -218,14 +233,7 @@ static int check_other_use(const struct dmremap_device *d, const struct dmremap_
 			   unsigned int flags, struct dmremap_plan *plan,
 			   struct dmremap_error *err)
 {
-	struct dmremap_raw raw = { .kind = DMREMAP_RAW_NONE };
-
-	if (!spare->label)
-		return dmri_check_adopted(d, flags, plan, err);
-	if (!(d->major || d->minor) || !dmri_known_match(d, &raw))
-		return 0;
-	return dmri_error(err, -EEXIST, "%s holds the data of the set %s.", d->path,
-			  *raw.set_name ? raw.set_name : raw.set_uuid);
+	return spare->label ? 0 : dmri_check_adopted(d, flags, plan, err);
 }
 
 static int no_such_label(const struct dmremap_spare *spare, struct dmremap_error *err)
