@@ -111,6 +111,7 @@ static void torn_in_part(void **state)
 {
 	struct dmr_page *page = dmri_alloc(sizeof(*page));
 	struct dmri_dev *dev;
+	char backup[128];
 	u64 digest;
 
 	with_records(1);
@@ -134,6 +135,13 @@ static void torn_in_part(void **state)
 	assert_int_equal(fx_info(&fx)->verdict, DMREMAP_READY);
 	assert_true(fx_info(&fx)->torn);
 	assert_int_equal(fx_info(&fx)->lost, 2);
+	/* It can be backed up as it is; but not while somebody waits for the other half. */
+	dmri_text(backup, sizeof(backup), "%s/backup", fx.dir);
+	fx.set->info.active = true;
+	assert_int_equal(dmremap_backup(fx.set, backup, &fx.err), -EAGAIN);
+	assert_contains(fx.err.text, "is being changed");
+	fx.set->info.active = false;
+	assert_int_equal(dmremap_backup(fx.set, backup, &fx.err), 0);
 }
 
 static void erase_second(struct fixture *f, const char *path, uint64_t offset)
