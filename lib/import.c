@@ -266,8 +266,14 @@ static int json_entry(struct import *in, struct json_object *entry, size_t n, u6
 	if (__builtin_mul_overflow(block, block_sectors * 512, &start))
 		return bad_line(in, -ERANGE, "block %llu is out of range.",
 				(unsigned long long)block);
-	if (remapped && !in->how->json_lost_only)
-		return take_bytes(in, start, block_sectors * 512);
+	if (remapped && !in->how->json_lost_only) {
+		u64 end = start / 512 + block_sectors, limit = in->how->origin + in->how->limit;
+
+		/* The device need not end with a whole block. */
+		if (in->how->limit && start / 512 < limit && end > limit)
+			end = limit;
+		return take_bytes(in, start, (end - start / 512) * 512);
+	}
 	for (i = 0, r = 0; i < block_sectors && !r; i++)
 		if (invalid >> i & 1)
 			r = take_bytes(in, start + i * 512, 512);

@@ -151,6 +151,12 @@ static void json(void **state)
 	good(&how, JSON_HEAD "]}\n", "");
 	good(&how, JSON_HEAD "{\"block\":1,\"state\":\"remapped\",\"member\":1,\"slot\":0,"
 	     "\"invalid\":0},{\"block\":3,\"state\":\"lost\",\"invalid\":131}]}", "8+8 24+2 31+1");
+	/* A device of 12 sectors has one and a half blocks. */
+	how.limit = 12;
+	good(&how, JSON_HEAD "{\"block\":1,\"state\":\"remapped\",\"invalid\":0}]}", "8+4");
+	bad(&how, JSON_HEAD "{\"block\":2,\"state\":\"remapped\",\"invalid\":0}]}", -ERANGE,
+	    "behind the end");
+	how.limit = 0;
 	how.json_lost_only = true;
 	good(&how, JSON_HEAD "{\"block\":1,\"state\":\"remapped\",\"invalid\":2}]}", "9+1");
 	bad(&how, "", -EBADMSG, "JSON");
