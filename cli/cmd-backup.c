@@ -96,6 +96,21 @@ int cmd_metadata_restore(struct invocation *inv)
 	return err;
 }
 
+int cmd_metadata_restore_anchors(struct invocation *inv)
+{
+	struct dmremap_error error = {};
+	struct dmremap_plan *plan;
+	int err;
+
+	err = dmremap_restore_anchor_plan(inv->args[1], inv->args[0], option_text(inv, "member"),
+					  option_given(inv, "force") ? DMREMAP_FORCE : 0, &plan,
+					  &error);
+	if (err < 0)
+		return fail_lib(inv, err, &error);
+	return finish(inv, plan, "Write the anchors of this member?",
+		      "The device is a member again of set");
+}
+
 /*
  * What redundancy can not mend, a member that is out of date or missing or a map
  * that nobody holds, is told as verify would tell it.

@@ -359,6 +359,17 @@ static const struct example metadata_restore_examples[] = {
 	{},
 };
 
+static const struct option_spec metadata_restore_anchors_options[] = {
+	{ "member", "NUMBER|UUID", "it is this member, though nothing on it proves that", 0 },
+	DRY_RUN, FORCE_PLAN, {}
+};
+
+static const struct example metadata_restore_anchors_examples[] = {
+	{ "metadata restore-anchors /dev/sdb /media/usb/backup.dmr --dry-run",
+	  "Which member it was." },
+	{},
+};
+
 static const struct example metadata_repair_examples[] = {
 	{ "metadata repair backup", "After metadata verify has told of damaged copies." },
 	{},
@@ -649,6 +660,18 @@ const struct command commands[] = {
 			"that is newer than the backup is kept unless --force is given.",
 		.options = plan_options, .examples = metadata_restore_examples,
 		.run = cmd_metadata_restore,
+	},
+	{
+		.name = "metadata restore-anchors", .args = "DEV FILE", .min_args = 2,
+		.max_args = 2,
+		.summary = "Make a device a member again, from a backup",
+		.details =
+			"For a disk whose beginning was overwritten by mistake, so that no tool knows "
+			"it any more: both of its anchors are gone. What is left of the map on it tells "
+			"which member it is.",
+		.options = metadata_restore_anchors_options,
+		.examples = metadata_restore_anchors_examples,
+		.run = cmd_metadata_restore_anchors,
 	},
 	{
 		.name = "metadata repair", .args = "NAME", .min_args = 1, .max_args = 1,

@@ -68,6 +68,7 @@ int cmd_metadata_verify(struct invocation *inv);
 /* cmd-backup.c */
 int cmd_metadata_backup(struct invocation *inv);
 int cmd_metadata_restore(struct invocation *inv);
+int cmd_metadata_restore_anchors(struct invocation *inv);
 int cmd_metadata_repair(struct invocation *inv);
 
 /* cmd-udev.c */

@@ -116,6 +116,15 @@ static int choose(struct anchor_restore *x, const struct dmri_backup *b, const c
 	return 0;
 }
 
+/* An internal spare is found by what lies in the device's last block. */
+static bool is_found(const struct anchor_restore *x)
+{
+	u64 region;
+
+	return !x->internal || (!dmri_locator_read(x->dev, &region) &&
+				region == le64_to_cpu(x->anchor.region_start));
+}
+
 static int check_contents(struct anchor_restore *x, unsigned int flags,
 			  struct dmremap_plan *plan, struct dmremap_error *err)
 {
@@ -127,7 +136,7 @@ static int check_contents(struct anchor_restore *x, unsigned int flags,
 		r = dmri_anchors_read(x->dev, le64_to_cpu(x->anchor.region_start), a);
 	if (r < 0)
 		return dmri_error_sys(err, r, "%s can not be examined", x->dev->path);
-	if (a->found && !memcmp(&a->anchor.member_uuid, x->anchor.member_uuid, 16))
+	if (a->found && !memcmp(&a->anchor.member_uuid, x->anchor.member_uuid, 16) && is_found(x))
 		return dmri_error(err, -EEXIST,
 				  "%s still has an anchor; \"metadata repair\" restores the other copy.",
 				  x->dev->path);

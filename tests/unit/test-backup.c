@@ -481,6 +481,26 @@ static void anchors_lost(void **state)
 	assert_int_equal(examine(NULL), DMREMAP_INFO);
 }
 
+/* All is there but the block at the end of the device that leads to it. */
+static void locator_lost(void **state)
+{
+	struct dmremap_plan *p;
+
+	fx_done(&fx);
+	fx_create(&fx, FX_ADOPT | FX_INTERNAL, 0);
+	dmri_text(backup, sizeof(backup), "%s/backup", fx.dir);
+	save(backup);
+	assert_int_equal(anchor_plan(fx.data, NULL, 0, &p), -EEXIST);
+	fx_zero(fx.data, 24 * 1048576 - 4096, 4096);
+	fx_load(&fx);
+	assert_null(fx.set);
+	assert_int_equal(anchor_plan(fx.data, NULL, 0, &p), 0);
+	fx_commit_plan(&fx, p);
+	fx_load(&fx);
+	assert_non_null(fx.set);
+	assert_true(fx_info(&fx)->members[1].internal);
+}
+
 static void anchors_wrong(void **state)
 {
 	struct dmremap_plan *p;
@@ -533,7 +553,7 @@ int main(void)
 		TEST(missing_member), TEST(new_member), TEST(cut_restore),
 		TEST(cut_restore_broken), TEST(report_frames), TEST(repair_nothing),
 		TEST(repair_anchors), TEST(repair_frames), TEST(repair_hopeless),
-		TEST(cut_repair), TEST(anchors_lost), TEST(anchors_wrong),
+		TEST(cut_repair), TEST(anchors_lost), TEST(locator_lost), TEST(anchors_wrong),
 		TEST(anchors_occupied),
 	};
 

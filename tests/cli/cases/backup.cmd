@@ -26,3 +26,14 @@ dmremapctl metadata restore test saved --device d.img --device s.img --force
 dmremapctl metadata verify --device d.img --device s.img | head -2
 dmremapctl map list test --device d.img --device s.img
 dmremapctl metadata restore test torn --device d.img --device s.img --force
+# The beginning of a disk was overwritten
+make-set --data d.img --spare s.img --record remapped:7:1:0
+dmremapctl metadata backup test anchors --device d.img --device s.img
+dmremapctl metadata restore-anchors s.img anchors --dry-run
+head -c 1M /dev/zero | tr '\0' 'x' | head -c 65536 | dd of=s.img conv=notrunc status=none
+dmremapctl metadata restore-anchors s.img anchors --dry-run | sed 's/(member [^)]*)/(member ...)/'
+dmremapctl metadata restore-anchors s.img anchors
+dmremapctl metadata restore-anchors s.img anchors --force
+dmremapctl metadata verify --device d.img --device s.img
+dmremapctl metadata restore-anchors s.img anchors --force
+dmremapctl metadata restore-anchors s.img nosuch --force
