@@ -203,6 +203,20 @@ out:
 	return 0;
 }
 
+static int refuse_adopted(const struct dmremap_device *d, const char *name, const char *uuid,
+			  unsigned int flags, struct dmremap_plan *plan,
+			  struct dmremap_error *err)
+{
+	if (!(flags & DMREMAP_FORCE))
+		return dmri_error(err, -ENOTEMPTY,
+				  "%s is the data device that set %s (%s) has adopted. Destroy that set first, or use --force if it is of no more use.",
+				  d->path, name, uuid);
+	dmri_plan_add(plan, DMREMAP_PLAN_LOSS,
+		      "%s is the data device that set %s has adopted; that set must not be started again.",
+		      d->path, name);
+	return 0;
+}
+
 int dmri_check_adopted_by(const struct dmremap_set *set, const struct dmremap_device *d,
 			  unsigned int flags, struct dmremap_plan *plan,
 			  struct dmremap_error *err)
@@ -215,31 +229,19 @@ int dmri_check_adopted_by(const struct dmremap_set *set, const struct dmremap_de
 	/* Told by dmri_known_overwrite(). */
 	if (dmri_known_match(d, &raw) && !strcmp(raw.set_uuid, set->info.uuid))
 		return 0;
-	if (!(flags & DMREMAP_FORCE))
-		return dmri_error(err, -ENOTEMPTY,
-				  "%s is the data device that set %s (%s) has adopted. Destroy that set first, or use --force if it is of no more use.",
-				  d->path, set->info.name, set->info.uuid);
-	dmri_plan_add(plan, DMREMAP_PLAN_LOSS,
-		      "%s is the data device that set %s has adopted; that set must not be started again.",
-		      d->path, set->info.name);
-	return 0;
+	return refuse_adopted(d, set->info.name, set->info.uuid, flags, plan, err);
 }
 
 int dmri_known_overwrite(const struct dmremap_device *d, unsigned int flags,
 			 struct dmremap_plan *plan, struct dmremap_error *err)
 {
 	struct dmremap_raw raw = { .kind = DMREMAP_RAW_NONE };
+	int r;
 
 	if (!dmri_known_match(d, &raw))
 		return 0;
-	if (!(flags & DMREMAP_FORCE))
-		return dmri_error(err, -ENOTEMPTY,
-				  "%s is the data device that set %s (%s) has adopted. Destroy that set first, or use --force if it is of no more use.",
-				  d->path, raw.set_name, raw.set_uuid);
-	dmri_plan_add(plan, DMREMAP_PLAN_LOSS,
-		      "%s is the data device that set %s has adopted; that set must not be started again.",
-		      d->path, raw.set_name);
-	if (plan->nr_forget < ARRAY_SIZE(plan->forget))
+	r = refuse_adopted(d, raw.set_name, raw.set_uuid, flags, plan, err);
+	if (!r && plan->nr_forget < ARRAY_SIZE(plan->forget))
 		dmri_copy(plan->forget[plan->nr_forget++], sizeof(plan->forget[0]), raw.set_uuid);
-	return 0;
+	return r;
 }

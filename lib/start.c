@@ -103,7 +103,7 @@ static int check_not_adopted(const struct dmremap_set *set, const struct dmri_de
 	if (!dmri_known_match(d, &raw) || !strcmp(raw.set_uuid, set->info.uuid))
 		return 0;
 	return dmri_error(err, -EEXIST,
-			  "%s is the data device that set %s (%s) has adopted; %s may have been made on top of that. Start that set, or destroy it if it is of no more use.",
+			  "%s is the data device that set %s (%s) has adopted; %s may have been made on top of that. Start that set, or destroy it if it is of no more use; if nothing is left of it, remove the file of that UUID in /etc/dm-remap/adopted or /run/dm-remap/adopted.",
 			  dev->path, raw.set_name, raw.set_uuid, set->info.name);
 }
 
@@ -118,7 +118,8 @@ static int check_unused(const struct dmremap_set *set, struct dmremap_error *err
 
 		if (set->member_usable[i] && !set->info.members[i].internal)
 			r = dmri_dev_open(set->info.members[i].path, DMRI_EXCL, &dev, err);
-		if (dev)
+		/* Its own adopted device is proved by more than that. */
+		if (dev && !set->info.members[i].no_metadata)
 			r = check_not_adopted(set, dev, err);
 	}
 	return r;
