@@ -15,6 +15,7 @@
 
 #define REDRAW_MS	200
 #define SETTLE_MS	1000	/* no rate before that: it would jump */
+#define SAME_SIGNAL_MS	500	/* until then another signal is an echo of the first */
 
 /* Columns */
 #define BAR_LEAST	8
@@ -25,12 +26,7 @@ static const char bar_full[BAR_MOST + 1] =
 	"############################################################";
 
 static volatile sig_atomic_t got_signal;
-
-static void on_signal(int sig)
-{
-	(void)sig;
-	got_signal = 1;
-}
+static uint64_t first_signal;	/* milliseconds; only on_signal() looks at it */
 
 static uint64_t now_ms(void)
 {
@@ -40,13 +36,25 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+/*
+ * timeout(1) and service managers signal the process and its group, so that one
+ * interrupt arrives twice; a person who insists is slower than that.
+ */
+static void on_signal(int sig)
+{
+	if (!got_signal) {
+		first_signal = now_ms();
+		got_signal = 1;
+	} else if (now_ms() - first_signal >= SAME_SIGNAL_MS) {
+		signal(sig, SIG_DFL);
+		raise(sig);
+	}
+}
+
 void progress_begin(struct progress *p, const char *what,
 		    enum progress_unit unit, bool quiet)
 {
-	/* Once: the second signal finds the default action. */
-	struct sigaction action = {
-		.sa_handler = on_signal, .sa_flags = SA_RESETHAND,
-	};
+	struct sigaction action = { .sa_handler = on_signal };
 
 	*p = (struct progress){
 		.what = what, .unit = unit,
@@ -54,6 +62,9 @@ void progress_begin(struct progress *p, const char *what,
 		.started = now_ms(),
 	};
 	got_signal = 0;
+	/* The handler is not entered twice at once. */
+	sigaddset(&action.sa_mask, SIGINT);
+	sigaddset(&action.sa_mask, SIGTERM);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 }
@@ -150,6 +161,9 @@ void progress_end(struct progress *p)
 	if (p->drawn)
 		fputs("\r\033[K", stderr);
 	p->drawn = false;
+	/* What is to be said of an interrupt is not cut off by its echo. */
+	if (got_signal)
+		return;
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 }

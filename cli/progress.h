@@ -2,7 +2,8 @@
 /*
  * Long work: percent, a bar, rate and time left on a terminal, and a clean stop on
  * SIGINT or SIGTERM. Whoever loops asks interrupted() between two steps, each
- * of which leaves a consistent state; a second signal kills as usual.
+ * of which leaves a consistent state; a second signal, half a second later or more,
+ * kills as usual.
  */
 #ifndef DMREMAP_PROGRESS_H
 #define DMREMAP_PROGRESS_H
@@ -41,7 +42,7 @@ void progress_update(struct progress *p, uint64_t done, uint64_t total);
 void progress_line(const struct progress *p, uint64_t done, uint64_t total, uint64_t elapsed,
 		   unsigned int width, char *buf, size_t size);
 
-/* Clear the line. Signals act as usual again. */
+/* Clear the line. Signals act as usual again, unless one has interrupted the work. */
 void progress_end(struct progress *p);
 
 /* True once SIGINT or SIGTERM has arrived since progress_begin(). */

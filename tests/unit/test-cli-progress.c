@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The line of long work: it fits every terminal, and says what there is room for. */
+/*
+ * The line of long work: it fits every terminal, and says what there is room for. And
+ * the signals that end such work.
+ */
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
 #include "fixture-cli.h"
 #include "progress.h"
 
@@ -58,10 +66,56 @@ static void bounds(void **state)
 		}
 }
 
+static void wait_ms(long ms)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = ms * 1000000 }, NULL);
+}
+
+/* In a process of its own: what wait() says of it. @insists: a signal comes later as well. */
+static int signalled(int echo, bool insists)
+{
+	struct progress p;
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		progress_begin(&p, "scrub", PROGRESS_STEPS, true);
+		if (interrupted())
+			_exit(1);
+		raise(SIGINT);
+		if (echo)
+			raise(echo);
+		if (insists) {
+			wait_ms(700);
+			raise(SIGTERM);
+		}
+		progress_end(&p);
+		if (echo)
+			raise(echo);
+		_exit(interrupted() ? 0 : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+/* One interrupt of timeout(1) arrives twice, and is one; a later one kills. */
+static void signals(void **state)
+{
+	int status;
+
+	assert_int_equal(signalled(0, false), 0);
+	assert_int_equal(signalled(SIGINT, false), 0);
+	assert_int_equal(signalled(SIGTERM, false), 0);
+	status = signalled(SIGINT, true);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole), cmocka_unit_test(narrow), cmocka_unit_test(bounds),
+		cmocka_unit_test(signals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
