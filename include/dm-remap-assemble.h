@@ -285,9 +285,10 @@ static inline int dmr_member_current(__u64 newest, __u64 gen)
 }
 
 /*
- * Is this the member that left, as it was when it left, or one commit before? Or
- * was it being written the map anew when power went, while nothing used the set?
- * @session: of its newest frame.
+ * Is this the member that left, as it was when it left, or one commit before? Or one
+ * behind: with that power went, and no other member has it, so that nothing which needed it
+ * was acknowledged? A start without the others makes two. Or was it being written the map
+ * anew when power went, while nothing used the set? @session: of its newest frame.
  */
 static inline int dmr_member_returns(const struct dmr_member *d, __u64 newest, __u64 session)
 {
@@ -295,8 +296,21 @@ static inline int dmr_member_returns(const struct dmr_member *d, __u64 newest, _
 
 	if (d->join_session && session == le64_to_cpu(d->join_session))
 		return 1;
-	return newest + 1 == out ||
+	return newest + 1 == out || newest == out + 1 ||
 	       (newest == out && session == le64_to_cpu(d->out_session));
+}
+
+/*
+ * Does the newest root say that member @index is out, and is this that member? Then its
+ * versions are no part of the map: one may be newer than what is true, and was
+ * never part of anything. @newest, @session: as in dmr_member_returns().
+ */
+static inline int dmr_member_left(const struct dmr_root *root, __u32 index, __u64 newest,
+				  __u64 session)
+{
+	return index < DMR_MAX_MEMBERS &&
+	       le32_to_cpu(root->members[index].state) == DMR_MEMBER_OUT &&
+	       dmr_member_returns(&root->members[index], newest, session);
 }
 
 /* --- Choosing among versions -------------------------------------------- */
@@ -310,7 +324,8 @@ struct dmr_candidate {
 /*
  * One assembly. The caller sets pages (nr_pages zeroed candidates) and
  * nr_pages, zeroes the rest, adds every valid frame of every member, then
- * finishes.
+ * finishes. If that says incomplete or diverged, and the newest root says of some members
+ * dmr_member_left(), then it is done once more without those.
  */
 struct dmr_assembly {
 	struct dmr_candidate *pages;

@@ -186,7 +186,7 @@ static int take_frame(struct load *l, struct found *f, u32 frame,
 {
 	struct dmr_page **image;
 	u32 page = le32_to_cpu(h->page);
-	u64 gen = le64_to_cpu(h->gen);
+	u64 gen = le64_to_cpu(h->gen), session = le64_to_cpu(h->session);
 	enum dmr_fault fault;
 
 	fault = dmr_frame_check(h, l->set->store.set_uuid, le32_to_cpu(h->member), frame,
@@ -194,8 +194,9 @@ static int take_frame(struct load *l, struct found *f, u32 frame,
 	if (fault == DMR_BAD_CSUM && page < l->nr_pages &&
 	    !memcmp(h->set_uuid, l->set->store.set_uuid, sizeof(h->set_uuid))) {
 		f->frames[frame].page = page;
-		f->frames[frame].torn = gen;
-		f->frames[frame].torn_session = le64_to_cpu(h->session);
+		f->frames[frame].gen = gen;
+		f->frames[frame].session = session;
+		f->frames[frame].torn = true;
 	}
 	if (fault)
 		return 0;
@@ -205,11 +206,16 @@ static int take_frame(struct load *l, struct found *f, u32 frame,
 		return 0;
 	if (gen > f->newest) {
 		f->newest = gen;
-		f->newest_session = le64_to_cpu(h->session);
+		f->newest_session = session;
 	}
-	f->frames[frame].gen = gen;
+	if (!page && gen > f->root_gen) {
+		f->root_gen = gen;
+		f->root_frame = frame;
+	}
 	f->frames[frame].page = page;
-	if (!dmr_assembly_add(&l->assembly, h))
+	f->frames[frame].gen = gen;
+	f->frames[frame].session = session;
+	if (f->aside || !dmr_assembly_add(&l->assembly, h))
 		return 0;
 
 	image = &l->set->map.pages[page];
@@ -301,9 +307,8 @@ out:
 	return r;
 }
 
-static int assemble(struct load *l)
+static int scan_members(struct load *l, enum dmr_fault *fault)
 {
-	enum dmr_fault fault;
 	unsigned int i;
 	int r;
 
@@ -318,7 +323,77 @@ static int assemble(struct load *l)
 		if (r)
 			return r;
 	}
-	fault = dmr_assembly_finish(&l->assembly);
+	*fault = dmr_assembly_finish(&l->assembly);
+	return 0;
+}
+
+/*
+ * Those that a newest root knows as out. There may be two of one commit: that of the members
+ * which went on without one, and its own, which never was complete. False: there are
+ * none, or each knows the other as out.
+ */
+static bool put_aside(struct load *l)
+{
+	struct dmr_root *root = kmalloc(sizeof(*root), GFP_NOIO);
+	u32 out = 0, by = 0;
+	unsigned int i, j;
+
+	for (i = 0; i < l->nr && root; i++) {
+		struct found *f = &l->found[i];
+
+		if (!f->root_gen || f->root_gen != l->assembly.pages[0].gen ||
+		    io_buffer(f->bdev, REQ_OP_READ, frame_sector(f, f->root_frame), root,
+			      DMR_FRAME_SECTORS))
+			continue;
+		for (j = 0; j < l->nr; j++) {
+			const struct found *other = &l->found[j];
+
+			if (!other->newest || !dmr_member_left(root, other->index, other->newest,
+							       other->newest_session))
+				continue;
+			out |= BIT(j);
+			by |= i == j ? 0 : BIT(i);
+		}
+	}
+	kfree(root);
+	if (!out || out & by)
+		return false;
+	for (j = 0; j < l->nr; j++)
+		l->found[j].aside = out & BIT(j);
+	return true;
+}
+
+static void forget_scan(struct load *l)
+{
+	struct remap_map *map = &l->set->map;
+	unsigned int i;
+	u32 p;
+
+	for (i = 0; i < l->nr; i++) {
+		kvfree(l->found[i].frames);
+		l->found[i].frames = NULL;
+		l->found[i].newest = 0;
+		l->found[i].root_gen = 0;
+	}
+	for (p = 0; p < l->nr_pages; p++) {
+		kfree(map->pages[p]);
+		map->pages[p] = NULL;
+	}
+	kvfree(l->assembly.pages);
+	memset(&l->assembly, 0, sizeof(l->assembly));
+}
+
+static int assemble(struct load *l)
+{
+	enum dmr_fault fault;
+	int r = scan_members(l, &fault);
+
+	if (!r && (fault == DMR_INCOMPLETE || fault == DMR_DIVERGED) && put_aside(l)) {
+		forget_scan(l);
+		r = scan_members(l, &fault);
+	}
+	if (r)
+		return r;
 	if (!fault)
 		fault = dmr_root_check(store_root(l->set), l->nr_pages, &l->bounds);
 	if (fault) {
@@ -403,6 +478,15 @@ static void keep_previous(const struct load *l, struct remap_member *m, const st
 	__set_bit(frame, m->frames);
 }
 
+/* Is what a frame holds, or holds in part, newer than what is true of its page? */
+static bool is_ahead(const struct load *l, const struct found *f, u32 frame)
+{
+	const struct dmr_candidate *c = &l->assembly.pages[f->frames[frame].page];
+	u64 gen = f->frames[frame].gen;
+
+	return gen > c->gen || (gen && gen == c->gen && f->frames[frame].session != c->session);
+}
+
 /*
  * Frames of a version that is newer than what is whole of their page. Most of their sectors are
  * the same in the next version that is written there: if that is cut short, it may make the
@@ -413,15 +497,37 @@ static void take_torn(const struct load *l, struct remap_member *m, const struct
 	u32 i;
 
 	for (i = 0; i < f->nr_frames; i++) {
-		const struct dmr_candidate *c = &l->assembly.pages[f->frames[i].page];
-		u64 gen = f->frames[i].torn;
-
-		if (!gen || gen < c->gen ||
-		    (gen == c->gen && f->frames[i].torn_session == c->session))
+		if (!f->frames[i].torn || !is_ahead(l, f, i))
 			continue;
 		__set_bit(i, m->frames);
 		__set_bit(i, m->torn);
 	}
+}
+
+/*
+ * One that joins or comes back: what proves where it stood stays until it has something
+ * newer. But nothing of a number that it was to have when it did not come to that, nor what
+ * never was true because power went before another member had it: those are erased.
+ */
+static void take_place(const struct load *l, struct remap_member *m, const struct found *f)
+{
+	u32 i;
+
+	m->newest = 0;
+	for (i = 0; i < f->nr_frames; i++) {
+		if (!f->frames[i].gen || f->frames[i].torn)
+			continue;
+		if (f->index != m->index || is_ahead(l, f, i)) {
+			__set_bit(i, m->frames);
+			__set_bit(i, m->torn);
+		} else if (f->frames[i].gen > m->newest) {
+			m->newest = f->frames[i].gen;
+			m->newest_session = f->frames[i].session;
+		}
+	}
+	for (i = 0; i < f->nr_frames; i++)
+		if (f->frames[i].gen && f->frames[i].gen == m->newest && !f->frames[i].torn)
+			__set_bit(i, m->frames);
 }
 
 /*
@@ -441,25 +547,14 @@ static int take_copies(struct load *l, struct remap_member *m, const struct foun
 	memset(m->copies, 0xff, l->nr_pages * sizeof(*m->copies));
 	take_torn(l, m, f);
 	if (m->state != MEMBER_ACTIVE) {
-		/*
-		 * What proves where it stood stays until it has something newer; but nothing of
-		 * a number that it was to have when it did not come to that.
-		 */
-		for (i = 0; i < f->nr_frames; i++) {
-			if (!f->frames[i].gen)
-				continue;
-			if (f->index != m->index)
-				__set_bit(i, m->torn);
-			if (f->index != m->index || f->frames[i].gen == f->newest)
-				__set_bit(i, m->frames);
-		}
+		take_place(l, m, f);
 		return 0;
 	}
 	for (i = 0; i < f->nr_frames; i++) {
 		u32 *copies = m->copies[f->frames[i].page];
 		u64 gen = f->frames[i].gen;
 
-		if (!gen)
+		if (!gen || f->frames[i].torn)
 			continue;
 		if (gen != l->assembly.pages[f->frames[i].page].gen) {
 			keep_previous(l, m, f, i);

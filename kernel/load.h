@@ -16,12 +16,15 @@ struct found {
 	struct dmr_anchor *anchor;	/* NULL: none (adopted data device) */
 	u32 nr_frames;
 	struct {
-		u64 gen;		/* 0: not valid */
+		u64 gen, session;	/* gen 0: not of this set */
 		u32 page;
-		u64 torn, torn_session;	/* what the header of one says that is not valid */
+		bool torn;		/* only its header is believed */
 	} *frames;
 	u32 index;			/* member that the frames say they lie on */
 	u64 newest, newest_session;
+	u64 root_gen;			/* its newest root; 0: none */
+	u32 root_frame;
+	bool aside;			/* its versions are no part of the map */
 	bool used;
 	bool left;			/* the set, while this table was in use */
 };

@@ -89,6 +89,12 @@ static void take_frame(struct dmri_image *image, unsigned int source, u32 frame,
 		s->gen = f->gen;
 		s->gen_session = f->session;
 	}
+	if (!f->page && f->gen > s->root_gen) {
+		s->root_gen = f->gen;
+		s->root_frame = frame;
+	}
+	if (s->aside)
+		return;
 	page = &image->pages[f->page];
 	if (dmr_assembly_add(&image->assembly, h))
 		page->nr = 0;
@@ -125,7 +131,7 @@ static int scan_source(struct dmri_image *image, unsigned int source, char *buf,
 	u32 first, nr;
 
 	s->index = DMREMAP_NOT_JOINED;
-	s->gen = s->gen_session = 0;
+	s->gen = s->gen_session = s->root_gen = 0;
 	memset(s->kinds, 0, sizeof(s->kinds));
 	dmri_source_release(s);
 	s->frames = calloc(image->nr_frames, sizeof(*s->frames));
@@ -189,6 +195,62 @@ static int choose(struct dmri_image *image)
 	return 0;
 }
 
+static int read_sources(struct dmri_image *image, char *buf, dmremap_progress_fn progress,
+			void *arg)
+{
+	unsigned int i;
+
+	memset(image->candidates, 0, image->nr_pages * sizeof(*image->candidates));
+	memset(image->pages, 0, image->nr_pages * sizeof(*image->pages));
+	image->have_root = false;
+	image->assembly = (struct dmr_assembly){
+		.pages = image->candidates, .nr_pages = image->nr_pages,
+	};
+	for (i = 0; i < image->nr_sources; i++) {
+		int r = scan_source(image, i, buf, progress, arg);
+
+		if (r < 0)
+			return r;
+	}
+	return choose(image);
+}
+
+/*
+ * Sources that a newest root knows as out: there may be two of one commit, see
+ * put_aside() of the module. 0: there are none, or each knows the other as out; 1: some.
+ */
+static int put_aside(struct dmri_image *image)
+{
+	_free_ struct dmr_root *root = dmri_alloc(sizeof(*root));
+	u32 out = 0, by = 0;
+	unsigned int i, j;
+
+	if (!root)
+		return -ENOMEM;
+	for (i = 0; i < image->nr_sources; i++) {
+		const struct dmri_source *s = &image->sources[i];
+
+		if (!s->root_gen || s->root_gen != image->candidates[0].gen ||
+		    dmri_dev_read(s->dev, dmri_frame_sector(s, s->root_frame), root,
+				  sizeof(*root)) < 0)
+			continue;
+		for (j = 0; j < image->nr_sources; j++) {
+			const struct dmri_source *other = &image->sources[j];
+
+			if (!other->gen || !dmr_member_left(root, other->index, other->gen,
+							    other->gen_session))
+				continue;
+			out |= 1u << j;
+			by |= i == j ? 0 : 1u << i;
+		}
+	}
+	if (!out || out & by)
+		return 0;
+	for (j = 0; j < image->nr_sources; j++)
+		image->sources[j].aside = out >> j & 1;
+	return 1;
+}
+
 int dmri_image_read(const uint8_t set_uuid[16], u32 nr_pages, u32 nr_frames,
 		    struct dmri_source *sources, unsigned int nr_sources,
 		    dmremap_progress_fn progress, void *arg, struct dmri_image **ret)
@@ -209,15 +271,13 @@ int dmri_image_read(const uint8_t set_uuid[16], u32 nr_pages, u32 nr_frames,
 	image->pages = calloc(nr_pages, sizeof(*image->pages));
 	if (!image->candidates || !image->pages)
 		return -ENOMEM;
-	image->assembly.pages = image->candidates;
-	image->assembly.nr_pages = nr_pages;
-
-	for (i = 0; i < nr_sources; i++) {
-		r = scan_source(image, i, buf, progress, arg);
-		if (r < 0)
-			return r;
-	}
-	r = choose(image);
+	for (i = 0; i < nr_sources; i++)
+		sources[i].aside = false;
+	r = read_sources(image, buf, progress, arg);
+	if (!r && (image->fault == DMR_INCOMPLETE || image->fault == DMR_DIVERGED))
+		r = put_aside(image);
+	if (r > 0)
+		r = read_sources(image, buf, NULL, NULL);
 	if (r < 0)
 		return r;
 	*ret = image;

@@ -264,6 +264,9 @@ struct dmri_source {		/* a member with frames */
 	unsigned int index;	/* member that its frames say they lie on, or NOT_JOINED */
 	u32 kinds[DMRI_FRAME_KINDS];
 	u64 gen, gen_session;	/* newest */
+	u64 root_gen;		/* its newest root; 0: none */
+	u32 root_frame;
+	bool aside;		/* its versions are no part of the map: dmr_member_left() */
 	struct dmri_frame *frames;	/* nr_frames; dmri_source_release() */
 };
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Power cuts and failing writes of the metadata while the module's own code (module/)
- * starts and stops a set and commits. The input says what is changed, when power goes, and
- * which sectors of what was on its way are there then. Each start must succeed, and each
- * page be what was committed last, or what was being committed.
+ * starts and stops a set and commits. The input says what is changed, when power goes,
+ * which sectors of what was on its way are there then, and who is away at the next start. Each
+ * start must succeed, and each page be what was committed last, or what was being committed.
  */
 #include "fuzz.h"
 #include "module/module.h"
@@ -19,7 +19,7 @@
 #define MAX_PENDING	256
 #define MAX_CUTS	64
 
-enum { CHANGE, CHANGE_MANY, COMMIT, STOP, CUT, FAIL, OPS };
+enum { CHANGE, CHANGE_MANY, COMMIT, STOP, CUT, FAIL, LEAVE, OPS };
 
 static const uint8_t uuid[16] = "fuzz-cut-set-01";
 
@@ -44,6 +44,8 @@ static struct module_set *module;
 static unsigned int cut_in, fail_in;	/* writes or flushes from now; 0: not */
 static unsigned int cuts;
 static bool dark;				/* power is gone */
+static unsigned int away, leaves;		/* the spare that is not there now, and at the next start */
+static bool weak;				/* a member may lack the newest map */
 
 /*
  * The value of a page: a number in one record in each sector, so that no mixture of two
@@ -105,6 +107,7 @@ static bool write_frame(struct disk *d, u32 frame, const void *buf)
 		/* And what was there is gone. */
 		mix(&d->cached[frame], buf, take(input, 1));
 		d->durable[frame] = d->cached[frame];
+		weak = true;
 		return false;
 	}
 	memcpy(&d->cached[frame], buf, sizeof(d->cached[frame]));
@@ -224,7 +227,8 @@ static void make_set(unsigned int how)
 		memcpy(d->cached, d->durable, sizeof(d->cached));
 	}
 	module = NULL;
-	cut_in = fail_in = cuts = 0;
+	cut_in = fail_in = cuts = away = leaves = 0;
+	weak = false;
 	dark = false;
 	memset(value, 0, sizeof(value));
 	memset(committed, 0, sizeof(committed));
@@ -253,8 +257,13 @@ static void load(void)
 	unsigned int i;
 
 	memcpy(table.uuid, uuid, sizeof(uuid));
+	away = weak ? 0 : leaves;
+	leaves = 0;
+	weak = away;
+	table.degraded = away;
 	for (i = 1; i < nr_disks; i++)
-		table.spares[table.nr_spares++] = &disks[i].bdev;
+		if (i != away)
+			table.spares[table.nr_spares++] = &disks[i].bdev;
 	module = module_load(&table);
 	if (!module)
 		fprintf(stderr, "%s\n", module_reason());
@@ -340,6 +349,11 @@ static void step(void)
 		break;
 	case FAIL:
 		fail_in = take(input, 1);
+		break;
+	case LEAVE:
+		leaves = take(input, 1) % nr_disks;
+		if (nr_disks - !disks[0].metadata < 2)
+			leaves = 0;
 		break;
 	}
 }

@@ -119,13 +119,14 @@ void report_cut(unsigned long before, const struct state *s)
 
 /* --- One cut ------------------------------------------------------------- */
 
-/* The table without the disk that is dead. */
-static void without_dead(const struct work *w, const char *args, char *out, size_t size)
+/* The table without one of the spares. */
+static void without(const struct work *w, unsigned int spare, const char *args, char *out,
+		    size_t size)
 {
 	char path[32], copy[256], *at, *features;
 	int count = 0, skip = 0;
 
-	snprintf(path, sizeof(path), " /dev/nbd%u", w->set.spare[1]);
+	snprintf(path, sizeof(path), " /dev/nbd%u", w->set.spare[spare]);
 	snprintf(copy, sizeof(copy), "%s", args);
 	at = strstr(copy, path);
 	if (at)
@@ -138,8 +139,11 @@ static void without_dead(const struct work *w, const char *args, char *out, size
 		 features + skip);
 }
 
-/* Start it; whoever does this does not know which table is the right one. */
-static bool start_any(struct work *w, uint32_t at, bool degraded, char *used, size_t size)
+/*
+ * Start it; whoever does this does not know which table is the right one. @away: a spare that
+ * is not there, or negative.
+ */
+static bool start_any(struct work *w, uint32_t at, int away, char *used, size_t size)
 {
 	char reasons[600] = "";
 	size_t n = 0;
@@ -149,8 +153,8 @@ static bool start_any(struct work *w, uint32_t at, bool degraded, char *used, si
 
 		if (t->since > at)
 			continue;
-		if (degraded)
-			without_dead(w, t->args, used, size);
+		if (away >= 0)
+			without(w, away, t->args, used, size);
 		else
 			snprintf(used, size, "%s", t->args);
 		if (!set_start_with(&w->set, used))
@@ -164,13 +168,14 @@ static bool start_any(struct work *w, uint32_t at, bool degraded, char *used, si
 	return false;
 }
 
-static void judge(const struct work *w, const struct seen *seen, uint32_t at)
+/* @away: what lives on a spare is not there, which is no loss. */
+static void judge(const struct work *w, const struct seen *seen, uint32_t at, bool away)
 {
 	char is[128], text[512];
 
 	for (uint32_t s = 0; s < w->set.length; s++) {
-		totals.errors += !!seen[s].error;
-		if (model_allows_cut(w->model, s, &seen[s], at))
+		totals.errors += seen[s].error && !away;
+		if ((away && seen[s].error) || model_allows_cut(w->model, s, &seen[s], at))
 			continue;
 		describe(&seen[s], is, sizeof(is));
 		model_explain(w->model, s, at, text, sizeof(text));
@@ -246,7 +251,7 @@ static void cut_again(struct work *w, const struct log *log, uint64_t seed,
 		disks_set(&s);
 		if (!set_start_with(&w->set, table)) {
 			set_read(&w->set, seen);
-			judge(w, seen, moments[i]);
+			judge(w, seen, moments[i], false);
 			set_stop();
 		} else {
 			found_wrong("the set does not start (%s)", set_reason);
@@ -258,12 +263,32 @@ static void cut_again(struct work *w, const struct log *log, uint64_t seed,
 	snprintf(doing, sizeof(doing), "%s", first);
 }
 
+/*
+ * The set is used once without one of its spares, as it was at the cut. Nothing is written, so
+ * that all is as before when it is back.
+ */
+static void start_without(struct work *w, uint32_t at, uint64_t seed, struct seen *seen)
+{
+	unsigned int least = w->set.shape == SHAPE_ADOPTED ? 2 : 1;
+	char table[300];
+
+	if (seed % 3 || w->set.nr_spares < least)
+		return;
+	if (!start_any(w, at, mix(seed, 1) % w->set.nr_spares, table, sizeof(table)))
+		return;
+	totals.without++;
+	set_read(&w->set, seen);
+	judge(w, seen, at, true);
+	if (set_stop())
+		found_wrong("the set can not be stopped");
+}
+
 static void one_cut(struct work *w, const struct log *log, uint32_t at, uint64_t seed)
 {
 	static struct state s;
 	static struct log second;
 	enum cut_way way = seed % CUT_WAYS;
-	bool again = mix(seed, 1) % 6 == 0, restart = mix(seed, 2) % 8 == 0, degraded;
+	bool again = mix(seed, 1) % 6 == 0, restart = mix(seed, 2) % 8 == 0;
 	struct seen *seen = seen_buffer(0);
 	unsigned long before = wrong;
 	size_t mark = memory_mark();
@@ -282,11 +307,12 @@ static void one_cut(struct work *w, const struct log *log, uint32_t at, uint64_t
 			s.disk[i].dead = false;
 		after.dead |= s.disk[i].dead;
 	}
-	degraded = after.dead;
 	disks_set(&s);
+	if (!after.dead)
+		start_without(w, at, mix(seed, 7), seen);
 	if (again)
 		log_begin(&second);
-	if (!start_any(w, at, degraded, table, sizeof(table))) {
+	if (!start_any(w, at, after.dead ? 1 : -1, table, sizeof(table))) {
 		if (again)
 			log_end();
 		report_cut(before, &s);
@@ -294,7 +320,7 @@ static void one_cut(struct work *w, const struct log *log, uint32_t at, uint64_t
 		return;
 	}
 	set_read(&w->set, seen);
-	judge(w, seen, at);
+	judge(w, seen, at, false);
 	if (again)
 		work_on(&after, seen, at, mix(seed, 5));
 	if (set_stop())
@@ -404,10 +430,10 @@ int main(int argc, char **argv)
 		one_episode(only);
 	for (unsigned int i = 0; only < 0 && totals.cuts < cuts_wanted; i++)
 		one_episode(i);
-	printf("# seed %llu: %lu cuts (%lu of them a second time; %lu at one of %lu boundaries) "
-	       "in %u episodes of %lu requests; %lu sectors judged, %lu of them lost; %.0f s\n",
+	printf("# seed %llu: %lu cuts (%lu of them a second time; %lu at one of %lu boundaries; "
+	       "%lu with a start without a spare) in %u episodes of %lu requests; %lu sectors judged, %lu of them lost; %.0f s\n",
 	       (unsigned long long)master_seed, totals.cuts, totals.second,
-	       totals.at_boundaries, totals.boundaries, totals.episode + 1, totals.requests,
+	       totals.at_boundaries, totals.boundaries, totals.without, totals.episode + 1, totals.requests,
 	       totals.sectors, totals.errors, now() - begin);
 	printf("# I/O: %lu reads, %lu writes, %lu FUA, %lu flushes, %lu zeroes, %lu discards; "
 	       "%lu writes and %lu flushes failed\n", io_done[IO_READ], io_done[IO_WRITE],

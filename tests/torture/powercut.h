@@ -11,7 +11,7 @@
 struct totals {
 	unsigned int episode;
 	long cut;
-	unsigned long cuts, failed, second, boundaries, at_boundaries, requests, sectors, errors;
+	unsigned long cuts, failed, second, boundaries, at_boundaries, requests, sectors, errors, without;
 };
 
 extern struct totals totals;

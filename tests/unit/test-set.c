@@ -401,6 +401,56 @@ static void spare_out(void **state)
 	assert_int_equal(fx_info(&fx)->verdict, DMREMAP_READY);
 }
 
+/* Spare 2 has @commits more than all others had when power went; those are here now, alone. */
+static void go_ahead(unsigned int commits)
+{
+	struct dmr_record lost = fx_record(DMR_RECORD_LOST, 0, 7, 0, 1);
+	char data[128], spare[128];
+
+	with_records(2);
+	dmri_text(data, sizeof(data), "%s/old-data", fx.dir);
+	dmri_text(spare, sizeof(spare), "%s/old-spare", fx.dir);
+	fx_copy(fx.data, data);
+	fx_copy(fx.spares[0], spare);
+	while (commits--)
+		fx_commit(&fx, 3, &lost, 1);
+	fx_copy(data, fx.data);
+	fx_copy(spare, fx.spares[0]);
+	fx.nr_spares = 1;
+	fx_load(&fx);
+}
+
+/* The others are used without it, and it is back. */
+static void use_without(void)
+{
+	fx_commit_root(&fx, mark_out);
+	fx.nr_spares = 2;
+	fx_load(&fx);
+}
+
+/* It may return, and what it has too much is no part of the map. */
+static void spare_ahead(void **state)
+{
+	go_ahead(1);
+	for (unsigned int i = 0; i < 3; i++) {
+		use_without();
+		assert_int_equal(fx_info(&fx)->verdict, DMREMAP_READY);
+		assert_int_equal(fx_info(&fx)->generation, 4 + i);
+		assert_int_equal(fx_info(&fx)->members[2].state, DMR_MEMBER_OUT);
+		assert_true(fx.set->member_usable[2]);
+		assert_int_equal(fx_info(&fx)->records_used, 4);
+		assert_int_equal(fx_info(&fx)->lost, 1);
+		fx.nr_spares = 1;
+		fx_load(&fx);
+	}
+	fx_done(&fx);
+	/* One further, and it has a history of its own. */
+	go_ahead(2);
+	use_without();
+	assert_int_equal(fx_info(&fx)->verdict, DMREMAP_REFUSED);
+	assert_int_equal(fx_info(&fx)->fault, DMR_DIVERGED);
+}
+
 static void spare_removed(void **state)
 {
 	with_records(2);
@@ -589,7 +639,7 @@ int main(void)
 		TEST(page_missing), TEST(page_aged), TEST(root_missing), TEST(diverged), TEST(rot),
 		TEST(block_twice), TEST(slot_twice), TEST(out_of_bounds),
 		TEST(spare_missing), TEST(data_missing), TEST(anchor_copy), TEST(spare_stale),
-		TEST(data_stale), TEST(spare_out), TEST(spare_removed), TEST(copied_member),
+		TEST(data_stale), TEST(spare_out), TEST(spare_ahead), TEST(spare_removed), TEST(copied_member),
 		TEST(fingerprint), TEST(fingerprint_offsets), TEST(path_hint), TEST(wrong_data),
 		TEST(internal),
 		TEST(internal_locator),
