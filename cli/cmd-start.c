@@ -328,6 +328,11 @@ static int stop_set(struct invocation *inv, const char *name, struct group *g)
 	if (err < 0)
 		return fail_lib(inv, err, &error);
 	say("Set %s is stopped.", name);
+	if (err) {
+		warn("set %s: it could not be marked as cleanly stopped", name);
+		advise("What was flushed is safe; its next start is as one after a power cut. "
+		       "See \"dmesg\" for which member can not be written.");
+	}
 	describe(g, name, NULL, false);
 	return DONE;
 }

@@ -391,7 +391,10 @@ int dmremap_table(struct dmremap_set *set, const struct dmremap_start *start,
 
 #define DMREMAP_STOP_DEFERRED	1u	/* remove when the last user closes it */
 
-/* @name: of the device, or UUID of the set. -EBUSY if open. */
+/*
+ * @name: of the device, or UUID of the set. -EBUSY if open. 1: it is stopped, but no member could
+ * be told so; its next start is as one after a power cut.
+ */
 int dmremap_stop(const char *name, unsigned int flags, struct dmremap_error *err);
 
 /* --- Active sets ---------------------------------------------------------- */

@@ -132,8 +132,8 @@ static int kmsg_open(void)
 	return fd;
 }
 
-/* The first line since then that is about remap; cut to the message. */
-static void kmsg_reason(int fd, char *buf, size_t size)
+/* The next line that is about remap and contains @part; cut to the message, empty if there is none. */
+static void kmsg_reason(int fd, const char *part, char *buf, size_t size)
 {
 	char record[1024], *text;
 	ssize_t n;
@@ -151,7 +151,7 @@ static void kmsg_reason(int fd, char *buf, size_t size)
 			continue;
 		text++;
 		text[strcspn(text, "\n")] = '\0';
-		if (!strstr(text, TARGET))
+		if (!strstr(text, TARGET) || !strstr(text, part))
 			continue;
 		if (!strncmp(text, "device-mapper: ", 15))
 			text += 15;
@@ -165,7 +165,7 @@ static int kernel_refused(struct dmremap_error *err, int r, int kmsg, const char
 {
 	char reason[400];
 
-	kmsg_reason(kmsg, reason, sizeof(reason));
+	kmsg_reason(kmsg, "", reason, sizeof(reason));
 	if (*reason)
 		return dmri_error(err, r, "%s: %s. The kernel says: %s.", name, what, reason);
 	return dmri_error(err, r, "%s: %s: %s. The kernel log may say more.", name, what,
@@ -463,22 +463,27 @@ static bool put_back(const char *name, const struct dmri_dm_info *old)
 	return !simple(DM_DEVICE_RESUME, name, true);
 }
 
-int dmri_dm_reload(const char *name, u64 length, const char *params,
+int dmri_dm_reload(const char *name, const struct dmri_dm_info *old, const char *params,
 		   struct dmremap_error *err)
 {
-	_free_ struct dmri_dm_info *old = malloc(sizeof(*old));
 	_close_ int kmsg = kmsg_open();
-	int r = old ? dmri_dm_table(name, old, err) : -ENOMEM;
+	u64 length = old->length;
+	int r = load(name, length, params);
 
-	if (r < 0)
-		return r;
-	r = load(name, length, params);
 	if (r < 0)
 		return kernel_refused(err, r, kmsg, name, "the new table was refused");
 	r = simple(DM_DEVICE_SUSPEND, name, false);
 	if (r < 0) {
 		simple(DM_DEVICE_CLEAR, name, false);
 		return dmri_error_sys(err, r, "%s can not be suspended", name);
+	}
+	/* Now that nothing changes it any more: a spare may have joined since it was read. */
+	if (!has_table(name, old->params)) {
+		simple(DM_DEVICE_CLEAR, name, false);
+		simple(DM_DEVICE_RESUME, name, true);
+		return dmri_error(err, -EAGAIN,
+				  "The table of %s was changed by another program meanwhile; nothing was done to it. Try again.",
+				  name);
 	}
 	r = simple(DM_DEVICE_RESUME, name, true);
 	if (r < 0 && put_back(name, old))
@@ -496,9 +501,12 @@ int dmri_dm_reload(const char *name, u64 length, const char *params,
 	return 0;
 }
 
-int dmri_dm_remove(const char *name, bool deferred, struct dmremap_error *err)
+int dmri_dm_remove(const struct dmri_dm_info *device, bool deferred, struct dmremap_error *err)
 {
+	const char *name = device->name;
 	_task_ struct dm_task *task = NULL;
+	_close_ int kmsg = kmsg_open();
+	char unclean[96], said[400];
 	int r = task_new(DM_DEVICE_REMOVE, name, &task, err);
 
 	if (r < 0)
@@ -512,7 +520,13 @@ int dmri_dm_remove(const char *name, bool deferred, struct dmremap_error *err)
 		return dmri_error(err, r,
 				  "%s is in use: mounted, or held open by a program or another device. Find it with \"lsblk /dev/mapper/%s\" or fuser.",
 				  name, name);
-	return r < 0 ? dmri_error_sys(err, r, "%s can not be removed", name) : 0;
+	if (r < 0)
+		return dmri_error_sys(err, r, "%s can not be removed", name);
+	/* The removal of a device never fails for what its target could not do. */
+	dmri_text(unclean, sizeof(unclean), "%u:%u: could not be marked as cleanly stopped",
+		  device->major, device->minor);
+	kmsg_reason(kmsg, unclean, said, sizeof(said));
+	return *said ? 1 : 0;
 }
 
 int dmri_dm_wait(const char *name, u32 event_nr, struct dmremap_error *err)

@@ -430,12 +430,17 @@ bool dmri_dm_is_other(int r);
 int dmri_dm_activate(const char *name, const char *uuid, u64 length, const char *params,
 		     struct dmremap_error *err);
 /*
- * Load a new table and resume with it. The old one stays on failure; -EDEADLK: it
+ * Load a table of the same length in place of @old, from which it was made, and resume with it.
+ * The old one stays on failure; -EAGAIN: it is another meanwhile; -EDEADLK: it
  * could not be resumed again, and the device is suspended.
  */
-int dmri_dm_reload(const char *name, u64 length, const char *params,
+int dmri_dm_reload(const char *name, const struct dmri_dm_info *old, const char *params,
 		   struct dmremap_error *err);
-int dmri_dm_remove(const char *name, bool deferred, struct dmremap_error *err);
+/*
+ * @device: name and number count. 1: it is gone, but the target says in the kernel log that it
+ * could not mark the set as clean.
+ */
+int dmri_dm_remove(const struct dmri_dm_info *device, bool deferred, struct dmremap_error *err);
 int dmri_dm_wait(const char *name, u32 event_nr, struct dmremap_error *err);
 /* Says so, and what to do: -EBUSY. */
 int dmri_dm_suspended(const char *name, struct dmremap_error *err);

@@ -10,8 +10,11 @@
  * load the table without it, wipe it. Cut after the first, it is ignored, and removing it
  * again does the rest.
  */
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 
 #include "private.h"
 
@@ -50,6 +53,35 @@ static int change_new(struct dmremap_set *set, struct dmremap_plan **plan, struc
 	return 0;
 }
 
+/* --- One at a time ------------------------------------------------------------ */
+
+#define LOCK_DIRECTORY	"/run/dm-remap"
+#define LOCK_PAUSE_NS	100000000	/* 0.1 s */
+#define LOCK_PAUSES	100
+
+/*
+ * Two that change who belongs to a running set would each start from a table that the other
+ * replaces. Waits some seconds for another; the lock ends with the descriptor. Where no
+ * lock can be kept, the kernel's order alone decides: -1.
+ */
+static int lock_spares(const struct dmremap_set *set, int *fd, struct dmremap_error *err)
+{
+	char path[sizeof(LOCK_DIRECTORY) + 64];
+	int i;
+
+	mkdir(LOCK_DIRECTORY, 0755);
+	dmri_text(path, sizeof(path), LOCK_DIRECTORY "/spares-%s.lock", set->info.uuid);
+	*fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	for (i = 0; *fd >= 0 && flock(*fd, LOCK_EX | LOCK_NB); i++) {
+		if (i == LOCK_PAUSES || errno != EWOULDBLOCK)
+			return dmri_error(err, -EBUSY,
+					  "Another program is adding a spare to %s, or removing one. Try again when it has done so.",
+					  set->info.name);
+		nanosleep(&(struct timespec){ .tv_nsec = LOCK_PAUSE_NS }, NULL);
+	}
+	return 0;
+}
+
 /* Load the table of the running set again, changed by @edit; not if that returns 1. */
 static int reload(struct dmremap_set *set,
 		  int (*edit)(struct dmri_table *table, const void *arg), const void *arg,
@@ -75,7 +107,7 @@ static int reload(struct dmremap_set *set,
 	if (r < 0)
 		return dmri_error_sys(err, r, "The table of %s can not be changed",
 				      set->info.device);
-	return dmri_dm_reload(set->info.device, info->length, params, err);
+	return dmri_dm_reload(set->info.device, info, params, err);
 }
 
 /* --- Add ---------------------------------------------------------------------- */
@@ -136,11 +168,15 @@ static int add_commit(struct dmremap_plan *plan, dmremap_progress_fn progress, v
 {
 	struct change *c = plan->data;
 	struct dmri_anchors back;
+	_close_ int lock = -1;
 	u64 done = 0;
 	struct dmri_dev dev;
-	int r = dmri_member_clear(&c->new, progress, arg, &done,
-				  dmri_member_clear_sectors(&c->new), err);
+	int r = c->set->info.active ? lock_spares(c->set, &lock, err) : 0;
 
+	if (r < 0)
+		return r;
+	r = dmri_member_clear(&c->new, progress, arg, &done, dmri_member_clear_sectors(&c->new),
+			      err);
 	if (r < 0) {
 		if (c->labelled)
 			dmri_label_put(c->new.dev, &c->label);
@@ -382,7 +418,8 @@ static int wipe_removed(const struct change *c, struct dmremap_error *err)
 
 /*
  * The device that the running set takes for this spare; 0:0 if none. It may be one whose
- * metadata can not be read any more.
+ * metadata can not be read any more. One that was no member when the removal was planned must
+ * not have become one.
  */
 static int device_of(const struct change *c, struct dmri_devno *dev, struct dmremap_error *err)
 {
@@ -391,11 +428,18 @@ static int device_of(const struct change *c, struct dmri_devno *dev, struct dmre
 	int r = status ? dmremap_status(c->set->info.device, status, err) :
 			 dmri_error_sys(err, -ENOMEM, "%s", c->set->info.device);
 
-	*dev = (struct dmri_devno){};
-	for (i = 0; r >= 0 && i < status->nr_spares; i++)
-		if (status->spares[i].member == c->member.index)
-			*dev = (struct dmri_devno){ status->spares[i].major,
-						    status->spares[i].minor };
+	*dev = c->joined ? (struct dmri_devno){} :
+	       (struct dmri_devno){ c->member.major, c->member.minor };
+	for (i = 0; r >= 0 && i < status->nr_spares; i++) {
+		struct dmri_devno one = { status->spares[i].major, status->spares[i].minor };
+
+		if (c->joined && status->spares[i].member == c->member.index)
+			*dev = one;
+		if (!c->joined && one.major == dev->major && one.minor == dev->minor)
+			return dmri_error(err, -EAGAIN,
+					  "%s has joined %s meanwhile; nothing was done. Try again.",
+					  c->member.path, c->set->info.name);
+	}
 	return r;
 }
 
@@ -405,14 +449,11 @@ static int device_of(const struct change *c, struct dmri_devno *dev, struct dmre
  */
 static int take_out(const struct change *c, struct dmremap_error *err)
 {
-	struct dmri_devno dev = { c->member.major, c->member.minor };
-	int r = 0;
+	struct dmri_devno dev;
+	int r = device_of(c, &dev, err);
 
-	if (c->joined) {
-		r = device_of(c, &dev, err);
-		if (!r)
-			r = dmremap_evacuate(c->set->info.device, c->member.index, err);
-	}
+	if (!r && c->joined)
+		r = dmremap_evacuate(c->set->info.device, c->member.index, err);
 	if (!r && (dev.major || dev.minor))
 		r = reload(c->set, table_without, &dev, err);
 	return r;
@@ -422,11 +463,14 @@ static int remove_commit(struct dmremap_plan *plan, dmremap_progress_fn progress
 			 struct dmremap_error *err)
 {
 	struct change *c = plan->data;
+	_close_ int lock = -1;
 	int r = 0;
 
 	if (progress && progress(0, 0, arg))
 		return dmri_error(err, -ECANCELED, "Stopped before anything was done.");
 	if (c->set->info.active)
+		r = lock_spares(c->set, &lock, err);
+	if (!r && c->set->info.active)
 		r = take_out(c, err);
 	if (!r && c->member.present)
 		r = wipe_removed(c, err);

@@ -113,9 +113,9 @@ int dmremap_stop(const char *name, unsigned int flags, struct dmremap_error *err
 	if (!r && !*found.uuid && !info->live_table)
 		r = dmri_error(err, -EINVAL, "%s is a mapped device, but not of dm-remap.", name);
 	if (!r)
-		r = dmri_dm_remove(found.name, flags & DMREMAP_STOP_DEFERRED, err);
+		r = dmri_dm_remove(info, flags & DMREMAP_STOP_DEFERRED, err);
 	/* An adopted data device that is not known otherwise is its own again. */
-	if (!r && !dmri_table_parse(info->params, &table) &&
+	if (r >= 0 && !dmri_table_parse(info->params, &table) &&
 	    sscanf(table.data, "%u:%u", &major, &minor) == 2)
 		dmri_udev_change(major, minor);
 	return r;

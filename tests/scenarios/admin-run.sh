@@ -211,6 +211,52 @@ test_remove_goes_on() {
 	check "the other one serves" dmremapctl map relocate set 9
 }
 
+# Two at once would each start from a table that the other replaces.
+test_spares_at_once() {
+	local three lock uuid i swap before
+	begin 2
+	null_disk three 8
+	uuid=$(json .sets[0].uuid status set)
+	lock=/run/dm-remap/spares-$uuid.lock
+	mkdir -p /run/dm-remap
+	exec 8>"$lock"
+	need flock 8
+	before=$(written "$three")
+	says "one waits for another, not for ever" 1 "Another program is adding" \
+		dmremapctl spare add set "$three"
+	says "one that removes, too" 1 "Another program is adding" \
+		dmremapctl spare remove set "$two" --force
+	check_is "nothing was written" "$(written "$three")" "$before"
+	check_is "and both are there" "$(json '[.spares[].member]' spare list set)" "[1,2]"
+	exec 8>&-
+	for ((i = 0; i < 4; i++)); do
+		dmremapctl spare remove set "$two" --force >"$TMP/remove" 2>&1 &
+		check "added while another is removed" dmremapctl spare add set "$three"
+		check "removed while another is added" wait $!
+		check_is "there are two" "$(json '.spares | length' spare list set)" 2
+		check_is "and it runs" "$(dmsetup info -c --noheadings -o suspended set)" Active
+		swap=$two two=$three three=$swap
+	done
+	check_is "R1: data" "$(sectors $DEV 0 4096 --size 64)" "0-4095:1"
+}
+
+# Nobody is left whom the end could be told.
+test_stop_untold() {
+	null_disk disk_a 16
+	null_disk disk_b 8
+	dm_make data "$(linear_table "$disk_a")"
+	dm_make spare "$(linear_table "$disk_b")"
+	make_set set /dev/mapper/data /dev/mapper/spare
+	dm_swap data "$(error_table /dev/mapper/data)"
+	dm_swap spare "$(error_table /dev/mapper/spare)"
+	says "a stop that no disk was told of" 0 "not be marked as cleanly stopped" \
+		dmremapctl stop set
+	dm_swap data "$(linear_table "$disk_a")"
+	dm_swap spare "$(linear_table "$disk_b")"
+	check "start" dmremapctl start set
+	says "a stop that was told" 0 "Set set is stopped.$" dmremapctl stop set
+}
+
 # What the module can not take into a running table is loaded with a new one.
 test_spare_by_reload() {
 	begin

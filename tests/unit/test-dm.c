@@ -19,6 +19,7 @@
 
 int __real_dmri_dm_message(const char *name, const char *message, char **answer,
 			   struct dmremap_error *err);
+int __real_dmri_dm_table(const char *name, struct dmri_dm_info *info, struct dmremap_error *err);
 int __real_dmri_dm_resolve(const char *name, struct dmri_dm_name *found,
 			   struct dmremap_error *err);
 
@@ -283,15 +284,23 @@ static void set_is_refused(void **state)
 
 /* --- Another table -------------------------------------------------------- */
 
+static int reload(const char *name)
+{
+	struct dmri_dm_info old;
+	int r = __real_dmri_dm_table(name, &old, &err);
+
+	return r < 0 ? r : dmri_dm_reload(name, &old, NEW, &err);
+}
+
 static void reloads(void **state)
 {
-	assert_int_equal(dmri_dm_reload("set", 800, NEW, &err), 0);
-	assert_string_equal(steps, "table, load " NEW ", suspend, resume");
+	assert_int_equal(reload("set"), 0);
+	assert_string_equal(steps, "table, load " NEW ", suspend, table, resume");
 }
 
 static void other_target(void **state)
 {
-	assert_int_equal(dmri_dm_reload("other", 800, NEW, &err), -EINVAL);
+	assert_int_equal(reload("other"), -EINVAL);
 	assert_non_null(strstr(err.text, "not of dm-remap"));
 	assert_string_equal(steps, "table");
 }
@@ -301,7 +310,7 @@ static void new_table_is_refused(void **state)
 {
 	log_is();
 	let_fail(DM_DEVICE_RELOAD, ENOMEM, 1);
-	assert_int_equal(dmri_dm_reload("set", 800, NEW, &err), -ENOMEM);
+	assert_int_equal(reload("set"), -ENOMEM);
 	assert_non_null(strstr(err.text, "the new table was refused. The kernel says"));
 	assert_string_equal(steps, "table, load " NEW);
 }
@@ -309,10 +318,23 @@ static void new_table_is_refused(void **state)
 static void no_suspend(void **state)
 {
 	let_fail(DM_DEVICE_SUSPEND, EINVAL, 1);
-	assert_int_equal(dmri_dm_reload("set", 800, NEW, &err), -EINVAL);
+	assert_int_equal(reload("set"), -EINVAL);
 	assert_non_null(strstr(err.text, "can not be suspended"));
 	/* The new table does not wait for the next resume. */
 	assert_string_equal(steps, "table, load " NEW ", suspend, clear");
+}
+
+/* A spare has joined since it was read: that one's table goes on. */
+static void other_table(void **state)
+{
+	struct dmri_dm_info old;
+
+	assert_int_equal(__real_dmri_dm_table("set", &old, &err), 0);
+	dmri_copy(live, sizeof(live), "remap-set joined");
+	assert_int_equal(dmri_dm_reload("set", &old, NEW, &err), -EAGAIN);
+	assert_non_null(strstr(err.text, "by another program meanwhile"));
+	assert_string_equal(steps, "table, load " NEW ", suspend, table, clear, resume");
+	assert_string_equal(live, "remap-set joined");
 }
 
 /* A new table that is refused late has pushed the old one out. */
@@ -320,10 +342,10 @@ static void old_table_runs_on(void **state)
 {
 	log_is();
 	let_fail(DM_DEVICE_RESUME, EINVAL, 1);
-	assert_int_equal(dmri_dm_reload("set", 800, NEW, &err), -EINVAL);
+	assert_int_equal(reload("set"), -EINVAL);
 	assert_non_null(strstr(err.text, "the old one runs on. The kernel says: remap: 8:1"));
 	assert_string_equal(steps,
-			    "table, load " NEW ", suspend, resume, table, load " OLD ", resume");
+			    "table, load " NEW ", suspend, table, resume, table, load " OLD ", resume");
 	assert_string_equal(live, OLD);
 }
 
@@ -331,18 +353,18 @@ static void old_table_runs_on(void **state)
 static void not_resumed(void **state)
 {
 	let_fail(DM_DEVICE_RESUME, ENOMEM, 1);
-	assert_int_equal(dmri_dm_reload("set", 800, NEW, &err), -ENOMEM);
+	assert_int_equal(reload("set"), -ENOMEM);
 	assert_non_null(strstr(err.text, "the old one runs on"));
 	assert_string_equal(steps,
-			    "table, load " NEW ", suspend, resume, table, clear, resume");
+			    "table, load " NEW ", suspend, table, resume, table, clear, resume");
 	assert_string_equal(live, OLD);
 }
 
 static void new_after_all(void **state)
 {
 	let_fail(DM_DEVICE_RESUME, EINVAL, 2);
-	assert_int_equal(dmri_dm_reload("set", 800, NEW, &err), 0);
-	assert_string_equal(steps, "table, load " NEW ", suspend, resume, table, load " OLD
+	assert_int_equal(reload("set"), 0);
+	assert_string_equal(steps, "table, load " NEW ", suspend, table, resume, table, load " OLD
 				   ", resume, load " NEW ", resume");
 	assert_string_equal(live, NEW);
 }
@@ -350,9 +372,9 @@ static void new_after_all(void **state)
 static void neither_runs(void **state)
 {
 	let_fail(DM_DEVICE_RESUME, EINVAL, 3);
-	assert_int_equal(dmri_dm_reload("set", 800, NEW, &err), -EDEADLK);
+	assert_int_equal(reload("set"), -EDEADLK);
 	assert_non_null(strstr(err.text, "its I/O waits"));
-	assert_string_equal(steps, "table, load " NEW ", suspend, resume, table, load " OLD
+	assert_string_equal(steps, "table, load " NEW ", suspend, table, resume, table, load " OLD
 				   ", resume, load " NEW ", resume, clear");
 }
 
@@ -360,14 +382,20 @@ static void neither_runs(void **state)
 
 static void removes(void **state)
 {
-	assert_int_equal(dmri_dm_remove("set", false, &err), 0);
+	const struct dmri_dm_info set = { .name = "set", .major = 252, .minor = 2 };
+
+	assert_int_equal(dmri_dm_remove(&set, false, &err), 0);
+	kernel_says[0] = "4,2,3,-;device-mapper: remap: 252:22: could not be marked as cleanly stopped";
+	assert_int_equal(dmri_dm_remove(&set, false, &err), 0);
+	kernel_says[1] = "4,3,4,-;device-mapper: remap: 252:2: could not be marked as cleanly stopped";
+	assert_int_equal(dmri_dm_remove(&set, false, &err), 1);
 	let_fail(DM_DEVICE_REMOVE, EBUSY, 1);
-	assert_int_equal(dmri_dm_remove("set", true, &err), -EBUSY);
+	assert_int_equal(dmri_dm_remove(&set, true, &err), -EBUSY);
 	assert_non_null(strstr(err.text, "lsblk /dev/mapper/set"));
 	let_fail(DM_DEVICE_REMOVE, EIO, 1);
-	assert_int_equal(dmri_dm_remove("set", false, &err), -EIO);
+	assert_int_equal(dmri_dm_remove(&set, false, &err), -EIO);
 	assert_non_null(strstr(err.text, "can not be removed"));
-	assert_string_equal(steps, "remove, remove, remove");
+	assert_string_equal(steps, "remove, remove, remove, remove, remove");
 }
 
 static void resolves(void **state)
@@ -444,7 +472,7 @@ int main(void)
 		TEST(activates), TEST(name_is_taken), TEST(table_is_refused), TEST(no_module),
 		TEST(set_is_refused),
 		TEST(reloads), TEST(other_target), TEST(new_table_is_refused), TEST(no_suspend),
-		TEST(old_table_runs_on), TEST(not_resumed), TEST(new_after_all), TEST(neither_runs),
+		TEST(other_table), TEST(old_table_runs_on), TEST(not_resumed), TEST(new_after_all), TEST(neither_runs),
 		TEST(removes), TEST(resolves), TEST(resolves_in_need),
 		TEST(messages), TEST(waits),
 	};
