@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,54 +46,108 @@ static const struct view export_view = {
 	.key = "export", .style = VIEW_JSON, .one = true, .fields = export_fields,
 };
 
-/* A file that was not there before, or with --force one that was. */
-static FILE *open_output(const struct invocation *inv, const char *path)
-{
-	int flags = O_WRONLY | O_CREAT | O_CLOEXEC |
-		    (option_given(inv, "force") ? O_TRUNC : O_EXCL);
-	int fd = open(path, flags, 0666);
+/*
+ * Where a list goes. @new_path: a file beside @path that takes its place when it is whole, so
+ * that a list which is there already is not lost for one that can not be written.
+ */
+struct target {
+	const char *path;
+	char *new_path;		/* NULL: @path itself is written to */
+	bool made;		/* that is a new file, which goes if it stays incomplete */
 	FILE *file;
+};
 
+static const char *written_path(const struct target *t)
+{
+	return t->new_path ?: t->path;
+}
+
+/* Only with --force one that is there. What is no regular file is written to as it is. */
+static int target_open(struct target *t, bool force)
+{
+	int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, fd;
+	struct stat st;
+
+	if (force && !lstat(t->path, &st) && S_ISREG(st.st_mode)) {
+		if (asprintf(&t->new_path, "%s.new", t->path) < 0)
+			no_memory();
+		flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
+	} else if (force && !lstat(t->path, &st)) {
+		flags = O_WRONLY | O_TRUNC | O_CLOEXEC;
+	}
+	t->made = flags & O_CREAT;
+	fd = open(written_path(t), flags, 0666);
 	if (fd < 0) {
 		int err = errno;
 
-		fail_errno(-err, "%s", path);
+		fail_errno(-err, "%s", written_path(t));
 		if (err == EEXIST)
 			advise("To write over it, give --force.");
-		return NULL;
+		free(t->new_path);
+		return FAILED;
 	}
-	file = fdopen(fd, "w");
-	if (!file)
+	if (t->new_path)
+		fchmod(fd, st.st_mode & 07777);
+	t->file = fdopen(fd, "w");
+	if (!t->file)
 		no_memory();
-	return file;
+	return DONE;
+}
+
+static int sync_directory(const char *path)
+{
+	char *copy = strdup(path);
+	int fd, err;
+
+	if (!copy)
+		no_memory();
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	err = fd < 0 || fsync(fd) ? -errno : 0;
+	if (fd >= 0)
+		close(fd);
+	free(copy);
+	return err;
+}
+
+/* @err: what became of the writing so far. Whole and durable under its name, or not there. */
+static int target_close(struct target *t, int err)
+{
+	/* A pipe or a terminal has nothing to be synced. */
+	if (!err && (fflush(t->file) || (t->made && fsync(fileno(t->file)))))
+		err = -errno;
+	if (fclose(t->file) && !err)
+		err = -errno;
+	if (!err && t->new_path && rename(t->new_path, t->path))
+		err = -errno;
+	if (!err && t->made)
+		err = sync_directory(t->path);
+	else if (err && t->made)
+		unlink(written_path(t));
+	free(t->new_path);
+	return err;
 }
 
 static int export_to(struct invocation *inv, struct dmremap_map *map,
 		     const struct dmremap_export *how)
 {
-	const char *path = option_text(inv, "output");
+	struct target target = { .path = option_text(inv, "output"), .file = stdout };
+	const char *path = target.path;
 	struct dmremap_error error = {};
-	FILE *file = stdout;
 	struct record *r;
 	int err;
 
-	if (path) {
-		file = open_output(inv, path);
-		if (!file)
-			return FAILED;
-	}
-	err = dmremap_export(file, map, how, &error);
-	if (path && !err && fsync(fileno(file)))
-		err = -errno;
-	if (path && fclose(file) && !err)
-		err = -errno;
+	if (path && target_open(&target, option_given(inv, "force")))
+		return FAILED;
+	err = dmremap_export(target.file, map, how, &error);
+	if (path)
+		err = target_close(&target, err);
 	if (err < 0) {
 		if (error.text[0])
 			fail_lib(inv, err, &error);
 		else
 			fail_errno(err, "%s", path ? path : "standard output");
 		if (path)
-			advise("What %s holds is not complete.", path);
+			advise("Nothing was written to %s.", path);
 		return FAILED;
 	}
 	if (!path) {

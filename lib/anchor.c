@@ -66,6 +66,13 @@ int dmri_locator_read(struct dmri_dev *dev, u64 *region_start)
 	return 0;
 }
 
+bool dmri_locator_leads(struct dmri_dev *dev, u64 region_start)
+{
+	u64 region;
+
+	return !dmri_locator_read(dev, &region) && region == region_start;
+}
+
 static int write_sync(struct dmri_dev *dev, u64 sector, const void *buf)
 {
 	int r = dmri_dev_write(dev, sector, buf, DMR_FRAME_SIZE);

@@ -224,6 +224,8 @@ struct dmri_anchors {
 int dmri_anchors_read(struct dmri_dev *dev, u64 region_start, struct dmri_anchors *a);
 /* Region of the internal spare that the locator in the tail tells of, or -ENOENT. */
 int dmri_locator_read(struct dmri_dev *dev, u64 *region_start);
+/* Does it lead to this one? */
+bool dmri_locator_leads(struct dmri_dev *dev, u64 region_start);
 /* Copy 1, then copy 0, then the locator if it is an internal spare. */
 int dmri_anchors_write(struct dmri_dev *dev, const struct dmr_anchor *a, bool internal);
 /* The reverse. */

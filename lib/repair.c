@@ -25,20 +25,27 @@ static void repair_release(struct dmremap_plan *plan)
 	free(x);
 }
 
+/* An internal spare whose locator is gone is found by the header of its data device alone. */
+static bool locator_lost(const struct repair *x, unsigned int n)
+{
+	const struct dmri_found *f = &x->set->found[n];
+
+	return f->internal && !dmri_locator_leads(x->opened.sources[n].dev, f->region_start);
+}
+
 static int repair_anchors(struct repair *x, unsigned int n, struct dmremap_error *err)
 {
 	struct dmri_found *f = &x->set->found[n];
-	int r;
+	bool lost = locator_lost(x, n);
+	int r = 0;
 
-	if (!f->anchors.fault[0] && !f->anchors.fault[1])
+	if (!f->anchors.fault[0] && !f->anchors.fault[1] && !lost)
 		return 0;
 	/*
 	 * Both copies are written again from the good one, the damaged place
-	 * first: the good one must be there until the other is.
+	 * first: the good one must be there until the other is. The locator comes last.
 	 */
-	if (f->anchors.fault[0] == DMR_OK) {
-		r = dmri_anchors_write(x->opened.sources[n].dev, &f->anchors.anchor, f->internal);
-	} else {
+	if (f->anchors.fault[0] != DMR_OK) {
 		_free_ struct dmr_anchor *a = dmri_alloc(sizeof(*a));
 
 		if (!a)
@@ -50,6 +57,8 @@ static int repair_anchors(struct repair *x, unsigned int n, struct dmremap_error
 		if (!r)
 			r = dmri_dev_flush(x->opened.sources[n].dev);
 	}
+	if (!r && (f->anchors.fault[0] == DMR_OK || lost))
+		r = dmri_anchors_write(x->opened.sources[n].dev, &f->anchors.anchor, f->internal);
 	return r < 0 ? dmri_error_sys(err, r, "The anchor on %s can not be written", f->path) : 0;
 }
 
@@ -67,12 +76,21 @@ static bool is_needed(const struct dmri_image *image, const struct dmri_frame *f
 		f->session == c->prev_session);
 }
 
-static int next_free(const struct dmri_image *image, struct dmri_source *s, u32 *at)
+/* A free frame of the member, far from that of the page's other copy, if it has one. */
+static int next_free(const struct dmri_image *image, const struct dmri_source *s, u32 page,
+		     u32 *at)
 {
-	for (; *at < image->nr_frames; (*at)++)
+	u32 nr = image->nr_frames, start = 0, i;
+
+	for (i = 0; i < nr; i++)
+		if (s->frames[i].page == page && dmri_frame_is_current(image, &s->frames[i]))
+			start = i + nr / 2;
+	for (i = 0; i < nr; i++) {
+		*at = (start + i) % nr;
 		if (s->frames[*at].kind != DMRI_FRAME_UNREADABLE &&
 		    !is_needed(image, &s->frames[*at]))
 			return 0;
+	}
 	return -ENOSPC;
 }
 
@@ -89,10 +107,10 @@ static int write_copies(struct repair *x, unsigned int n, const uint8_t *copies,
 	for (p = 0; p < image->nr_pages && !r; p++) {
 		if (!image->candidates[p].gen)
 			continue;
-		for (have = copies[p]; have < DMR_FRAME_COPIES && !r; have++, at++) {
+		for (have = copies[p]; have < DMR_FRAME_COPIES && !r; have++) {
 			r = dmri_image_page(image, p, buf);
 			if (!r)
-				r = next_free(image, s, &at);
+				r = next_free(image, s, p, &at);
 			if (r < 0)
 				break;
 			dmri_frame_seal(buf, image->set_uuid, index, at);
@@ -186,7 +204,7 @@ static int read_back(struct repair *x, struct dmremap_error *err)
 		if (!r)
 			r = dmri_anchors_read(x->opened.sources[n].dev,
 					      x->opened.sources[n].region_start, &a);
-		if (!r && (a.fault[0] || a.fault[1]))
+		if (!r && (a.fault[0] || a.fault[1] || locator_lost(x, n)))
 			r = -EIO;
 		if (r < 0)
 			return dmri_error_sys(err, r, "What was written to %s does not read back",
@@ -225,6 +243,10 @@ static int plan_member(struct repair *x, unsigned int n, struct dmremap_plan *pl
 			dmri_plan_add(plan, DMREMAP_PLAN_STEP,
 				      "Write copy %u of the anchor on %s again from copy %u.", i,
 				      s->dev->path, 1 - i);
+	if (locator_lost(x, n))
+		dmri_plan_add(plan, DMREMAP_PLAN_STEP,
+			      "Write the locator of the internal spare again, in the last 4 KiB of %s.",
+			      s->dev->path);
 	if (x->image->fault || member_index(x->set, n) == DMREMAP_NOT_JOINED)
 		return 0;
 	copies = count_copies(x->image, s);

@@ -259,6 +259,11 @@ int dmremap_report_new(struct dmremap_set *set, dmremap_progress_fn progress, vo
 		if (!f->anchors.found)
 			finding(report, DMREMAP_CRITICAL,
 				"%s: no copy of its anchor is left since it was found.", f->path);
+		if (f->internal &&
+		    !dmri_locator_leads(report->opened.sources[i].dev, f->region_start))
+			finding(report, DMREMAP_WARNING,
+				"%s: the locator of the internal spare, in the last 4 KiB, is lost; only the header of the data device leads to it.",
+				f->path);
 		r = fill_member(report, set, i, found_index(set, i, &joined));
 		if (r < 0)
 			return dmri_error_sys(err, r, "Examining %s", set->info.name);

@@ -119,10 +119,8 @@ static int choose(struct anchor_restore *x, const struct dmri_backup *b, const c
 /* An internal spare is found by what lies in the device's last block. */
 static bool is_found(const struct anchor_restore *x)
 {
-	u64 region;
-
-	return !x->internal || (!dmri_locator_read(x->dev, &region) &&
-				region == le64_to_cpu(x->anchor.region_start));
+	return !x->internal ||
+	       dmri_locator_leads(x->dev, le64_to_cpu(x->anchor.region_start));
 }
 
 static int check_contents(struct anchor_restore *x, unsigned int flags,

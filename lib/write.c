@@ -41,16 +41,18 @@ static int cursor_init(struct cursor *c, const struct dmri_commit *commit,
 	return 0;
 }
 
-static int free_frame(struct cursor *c, u32 nr_frames, u32 *frame)
+/* The two copies of a page lie far apart, so that one bad spot does not hit both. */
+static int free_frame(struct cursor *c, u32 nr_frames, unsigned int copy, u32 *frame)
 {
-	u32 i, n;
+	u32 start = copy ? c->next + nr_frames / 2 : c->next, i, n;
 
 	for (i = 0; i < nr_frames; i++) {
-		n = (c->next + i) % nr_frames;
+		n = (start + i) % nr_frames;
 		if (c->taken[n])
 			continue;
 		c->taken[n] = true;
-		c->next = n + 1;
+		if (!copy)
+			c->next = n + 1;
 		*frame = n;
 		return 0;
 	}
@@ -79,11 +81,11 @@ static int write_page(struct dmri_commit *commit, struct cursor *c, unsigned int
 	int r;
 
 	for (copy = 0; copy < DMR_FRAME_COPIES; copy++) {
-		r = free_frame(c, commit->image->nr_frames, &frame);
+		r = free_frame(c, commit->image->nr_frames, copy, &frame);
 		if (r == -ENOSPC) {
 			r = reclaim(c, commit, page, mine);
 			if (!r)
-				r = free_frame(c, commit->image->nr_frames, &frame);
+				r = free_frame(c, commit->image->nr_frames, copy, &frame);
 		}
 		if (r < 0)
 			return r;

@@ -402,6 +402,25 @@ static void first_only(struct fixture *f, const char *path, uint64_t offset)
 	}
 }
 
+static uint64_t lowest, highest;
+
+static void take_place(struct fixture *f, const char *path, uint64_t offset)
+{
+	if (offset < lowest)
+		lowest = offset;
+	if (offset > highest)
+		highest = offset;
+}
+
+/* One bad spot does not hit both copies of the page. */
+static void assert_apart(unsigned int member, u32 page)
+{
+	lowest = UINT64_MAX;
+	highest = 0;
+	assert_int_equal(fx_frames(&fx, member, page, 0, take_place), 2);
+	assert_true((highest - lowest) / DMR_FRAME_SIZE >= fx_info(&fx)->nr_frames / 3);
+}
+
 static void repair_frames(void **state)
 {
 	fx_frames(&fx, 1, 1, 0, fx_erase);
@@ -409,6 +428,8 @@ static void repair_frames(void **state)
 	assert_int_equal(examine("no copy on it"), DMREMAP_WARNING);
 	assert_int_equal(examine("one copy instead of two"), DMREMAP_WARNING);
 	repaired(3);
+	assert_apart(1, 1);
+	assert_apart(2, 2);
 }
 
 static void repair_hopeless(void **state)

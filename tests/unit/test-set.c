@@ -618,6 +618,37 @@ static void internal(void **state)
 	assert_int_equal(fx_info(&fx)->members[1].region_start % 2048, 0);
 }
 
+/* How many findings of an examination contain @part. */
+static unsigned int findings(const char *part)
+{
+	enum dmremap_severity severity;
+	struct dmremap_report *report;
+	unsigned int nr = 0;
+	const char *text;
+
+	fx_load(&fx);
+	assert_int_equal(dmremap_report_new(fx.set, NULL, NULL, &report, &fx.err), 0);
+	while (dmremap_report_next_finding(report, &severity, &text) == 1)
+		nr += !!strstr(text, part);
+	dmremap_report_free(report);
+	return nr;
+}
+
+static void repair(unsigned int steps)
+{
+	enum dmremap_plan_kind kind;
+	struct dmremap_plan *p;
+	unsigned int nr = 0;
+	const char *text;
+
+	fx_load(&fx);
+	assert_int_equal(dmremap_repair_plan(fx.set, 0, &p, &fx.err), 0);
+	while (dmremap_plan_next(p, &kind, &text) == 1)
+		nr += kind == DMREMAP_PLAN_STEP;
+	assert_int_equal(nr, steps);
+	fx_commit_plan(&fx, p);
+}
+
 static void internal_locator(void **state)
 {
 	fx_create(&fx, FX_INTERNAL, 1);
@@ -627,6 +658,16 @@ static void internal_locator(void **state)
 	fx_load(&fx);
 	assert_int_equal(fx_info(&fx)->verdict, DMREMAP_READY);
 	assert_int_equal(fx_info(&fx)->nr_members, 3);
+	assert_int_equal(findings("the locator of the internal spare"), 1);
+	/* Beside a damaged anchor, which is written first. */
+	assert_true(fx_info(&fx)->members[2].internal);
+	fx_flip(fx.data, fx_info(&fx)->members[2].region_start * 512 + 100);
+	repair(2);
+	assert_int_equal(findings("locator"), 0);
+	assert_int_equal(findings("anchor"), 0);
+	fx_zero(fx.data, 24 * 1048576 - 4096, 4096);
+	repair(1);
+	assert_int_equal(findings("locator"), 0);
 }
 
 #define TEST(f)	cmocka_unit_test_teardown(f, done)

@@ -18,7 +18,7 @@ dmremapctl metadata repair test --device d.img --device s.img
 dmremapctl metadata verify --device d.img --device s.img
 dmremapctl metadata repair test --device d.img --device s.img
 # The map is gone on both: only the backup has it
-for i in d s; do for n in 16 17 18 19 20 21; do printf 'x' | dd of=$i.img bs=4096 seek=$n conv=notrunc status=none; done; done
+for i in d s; do for n in $(seq 16 80); do printf 'x' | dd of=$i.img bs=4096 seek=$n conv=notrunc status=none; done; done
 dmremapctl metadata repair test --device d.img --device s.img
 dmremapctl metadata restore test saved --device d.img --device s.img --dry-run
 dmremapctl metadata restore test saved --device d.img --device s.img

@@ -9,7 +9,7 @@ dmremapctl metadata verify test --device d.img --device t.img
 cp s.img t.img; printf 'x' | dd of=t.img bs=4096 seek=18 conv=notrunc status=none
 dmremapctl metadata verify test --device d.img --device t.img
 # The map is damaged everywhere
-for i in d s; do cp $i.img $i-broken.img; for n in 16 17 18 19 20 21; do printf 'x' | dd of=$i-broken.img bs=4096 seek=$n conv=notrunc status=none; done; done
+for i in d s; do cp $i.img $i-broken.img; for n in $(seq 16 80); do printf 'x' | dd of=$i-broken.img bs=4096 seek=$n conv=notrunc status=none; done; done
 dmremapctl metadata verify --device d-broken.img --device s-broken.img
 dmremapctl status --device d-broken.img --device s-broken.img
 # A member is missing
