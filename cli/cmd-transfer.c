@@ -69,9 +69,8 @@ static int target_open(struct target *t, bool force)
 	struct stat st;
 
 	if (force && !lstat(t->path, &st) && S_ISREG(st.st_mode)) {
-		if (asprintf(&t->new_path, "%s.new", t->path) < 0)
+		if (asprintf(&t->new_path, "%s.%d.new", t->path, (int)getpid()) < 0)
 			no_memory();
-		flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
 	} else if (force && !lstat(t->path, &st)) {
 		flags = O_WRONLY | O_TRUNC | O_CLOEXEC;
 	}

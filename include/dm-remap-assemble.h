@@ -285,32 +285,60 @@ static inline int dmr_member_current(__u64 newest, __u64 gen)
 }
 
 /*
- * Is this the member that left, as it was when it left, or one commit before? Or one
- * behind: with that power went, and no other member has it, so that nothing which needed it
- * was acknowledged? A start without the others makes two. Or was it being written the map
- * anew when power went, while nothing used the set? @session: of its newest frame.
+ * A member's newest version. @opening: it is the root of a start, which is a commit of its own
+ * that says DMR_SET_OPENING: nothing has used the set since.
  */
-static inline int dmr_member_returns(const struct dmr_member *d, __u64 newest, __u64 session)
+struct dmr_newest {
+	__u64 gen, session;
+	__u8 opening;
+};
+
+/* Take a valid frame of a member into account. */
+static inline void dmr_newest_add(struct dmr_newest *n, const struct dmr_frame_header *h)
+{
+	const struct dmr_root *root = (const struct dmr_root *)h;
+	__u8 opening = !h->page && le32_to_cpu(root->state) == DMR_SET_OPENING;
+	__u64 gen = le64_to_cpu(h->gen);
+
+	if (gen < n->gen)
+		return;
+	n->opening = opening && (gen > n->gen || n->opening);
+	n->gen = gen;
+	n->session = le64_to_cpu(h->session);
+}
+
+/*
+ * Is this the member that left, as it was when it left, or one commit before? Or was it being
+ * written the map anew when power went, while nothing used the set?
+ *
+ * It may also be one commit behind that, with which power went before any other member had
+ * it: nothing that needed it was acknowledged, for that takes all, and after a member has
+ * failed one commit more. It may have been started without the others, as long
+ * as it was not used then, or it has a history of its own.
+ */
+static inline int dmr_member_returns(const struct dmr_member *d, const struct dmr_newest *n)
 {
 	__u64 out = le64_to_cpu(d->out_gen);
 
-	if (d->join_session && session == le64_to_cpu(d->join_session))
+	if (d->join_session && n->session == le64_to_cpu(d->join_session))
 		return 1;
-	return newest + 1 == out || newest == out + 1 ||
-	       (newest == out && session == le64_to_cpu(d->out_session));
+	if (n->gen + 1 == out)
+		return 1;
+	return (n->gen == out || n->gen == out + 1) &&
+	       (n->session == le64_to_cpu(d->out_session) || n->opening);
 }
 
 /*
  * Does the newest root say that member @index is out, and is this that member? Then its
  * versions are no part of the map: one may be newer than what is true, and was
- * never part of anything. @newest, @session: as in dmr_member_returns().
+ * never part of anything.
  */
-static inline int dmr_member_left(const struct dmr_root *root, __u32 index, __u64 newest,
-				  __u64 session)
+static inline int dmr_member_left(const struct dmr_root *root, __u32 index,
+				  const struct dmr_newest *n)
 {
 	return index < DMR_MAX_MEMBERS &&
 	       le32_to_cpu(root->members[index].state) == DMR_MEMBER_OUT &&
-	       dmr_member_returns(&root->members[index], newest, session);
+	       dmr_member_returns(&root->members[index], n);
 }
 
 /* --- Choosing among versions -------------------------------------------- */

@@ -329,6 +329,7 @@ struct remap_store {
 	unsigned long *dirty_first;	/* those of them that must be durable before the rest */
 	bool frozen;			/* can no longer commit */
 	bool begun;			/* something of the last commit may be on a disk */
+	bool confirm;			/* a member is out, and one more commit tells it apart */
 	atomic_t writing;
 	struct completion written;
 	struct frame_write writes[COMMIT_WRITES];
@@ -963,9 +964,11 @@ struct remap_target {
 	unsigned int nr_spares;
 	struct dm_dev *spares[DMR_MAX_MEMBERS - 1];
 	DECLARE_BITMAP(left, DMR_MAX_MEMBERS);	/* of them, since the table was loaded */
+	bool internal_left;	/* and the internal one */
 	bool internal;
 	sector_t internal_start;
 	bool degraded;
+	bool ran_degraded;	/* with a member out, before it was suspended */
 	bool has_uuid;
 	u8 uuid[16];
 	/* Held to read while set is used, but for I/O, which need not see it written. */

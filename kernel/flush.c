@@ -352,7 +352,8 @@ static bool owes_error(const struct remap_set *set)
 		/* Users of a disk with both are told by the data's flushes. */
 		if (!m || (i && same_disk(m, set->members[0])))
 			continue;
-		if ((i && unflushed(m)) ||
+		/* What has left a spare was made durable elsewhere by the commit that says so. */
+		if ((i && m->used && unflushed(m)) ||
 		    atomic_read(&m->flush_errors) != atomic_read(&m->flush_told))
 			return true;
 	}

@@ -30,15 +30,20 @@ enum dmr_fault read_anchor(struct found *f, struct dmr_anchor *anchor)
 	enum dmr_fault first = DMR_BAD_MAGIC, fault;
 	unsigned int copy;
 
+	f->unreadable = true;
 	for (copy = 0; copy < DMR_ANCHOR_COPIES; copy++) {
-		if (f->region + DMR_FRAMES_SECTOR > bdev_nr_sectors(f->bdev))
+		if (f->region + DMR_FRAMES_SECTOR > bdev_nr_sectors(f->bdev)) {
+			f->unreadable = false;
 			return DMR_BAD_MAGIC;
+		}
 		if (io_buffer(f->bdev, REQ_OP_READ, f->region + place[copy], anchor,
-			      DMR_FRAME_SECTORS))
+			      DMR_FRAME_SECTORS)) {
 			fault = DMR_BAD_CSUM;
-		else
+		} else {
+			f->unreadable = false;
 			fault = dmr_anchor_check(anchor, copy, f->region,
 						 bdev_nr_sectors(f->bdev));
+		}
 		if (!fault && le32_to_cpu(anchor->role) == f->role)
 			return DMR_OK;
 		if (!copy || (first == DMR_BAD_MAGIC && fault))
@@ -70,6 +75,11 @@ static int add_device(struct load *l, struct block_device *bdev, sector_t region
 	if (role == DMR_ROLE_DATA &&
 	    (fault == DMR_BAD_MAGIC || fault == DMR_BAD_CSUM || fault == DMR_BAD_LOCATION))
 		return 0;
+	/* A dead disk is as good as none: whether the set may start without it is judged. */
+	if (role == DMR_ROLE_SPARE && f->unreadable) {
+		DMWARN("%s: %pg can not be read", l->set->name, bdev);
+		return 0;
+	}
 	refuse(l->set, "%pg %s", bdev, dmr_fault_text(fault));
 	return -EUCLEAN;
 }
@@ -77,8 +87,11 @@ static int add_device(struct load *l, struct block_device *bdev, sector_t region
 /* A spare's, if there is one: the data device may carry something older. */
 static const struct found *first_anchor(const struct load *l)
 {
-	if (l->nr > 1)
-		return &l->found[1];
+	unsigned int i;
+
+	for (i = 1; i < l->nr; i++)
+		if (l->found[i].anchor)
+			return &l->found[i];
 	return l->found[0].anchor ? &l->found[0] : NULL;
 }
 
@@ -200,14 +213,11 @@ static int take_frame(struct load *l, struct found *f, u32 frame,
 	}
 	if (fault)
 		return 0;
-	if (!f->newest)
+	if (!f->newest.gen)
 		f->index = le32_to_cpu(h->member);
 	else if (f->index != le32_to_cpu(h->member))
 		return 0;
-	if (gen > f->newest) {
-		f->newest = gen;
-		f->newest_session = session;
-	}
+	dmr_newest_add(&f->newest, h);
 	if (!page && gen > f->root_gen) {
 		f->root_gen = gen;
 		f->root_frame = frame;
@@ -329,27 +339,31 @@ static int scan_members(struct load *l, enum dmr_fault *fault)
 
 /*
  * Those that a newest root knows as out. There may be two of one commit: that of the members
- * which went on without one, and its own, which never was complete. False: there are
- * none, or each knows the other as out.
+ * which went on without one, and its own, which never was complete. 0: there are
+ * none, or each knows the other as out; 1: some; or -ENOMEM.
  */
-static bool put_aside(struct load *l)
+static int put_aside(struct load *l)
 {
 	struct dmr_root *root = kmalloc(sizeof(*root), GFP_NOIO);
 	u32 out = 0, by = 0;
 	unsigned int i, j;
 
-	for (i = 0; i < l->nr && root; i++) {
+	if (!root)
+		return -ENOMEM;
+	for (i = 0; i < l->nr; i++) {
 		struct found *f = &l->found[i];
 
 		if (!f->root_gen || f->root_gen != l->assembly.pages[0].gen ||
 		    io_buffer(f->bdev, REQ_OP_READ, frame_sector(f, f->root_frame), root,
-			      DMR_FRAME_SECTORS))
+			      DMR_FRAME_SECTORS) ||
+		    dmr_frame_check(&root->header, l->set->store.set_uuid, f->index,
+				    f->root_frame, l->nr_pages))
 			continue;
 		for (j = 0; j < l->nr; j++) {
 			const struct found *other = &l->found[j];
 
-			if (!other->newest || !dmr_member_left(root, other->index, other->newest,
-							       other->newest_session))
+			if (!other->newest.gen ||
+			    !dmr_member_left(root, other->index, &other->newest))
 				continue;
 			out |= BIT(j);
 			by |= i == j ? 0 : BIT(i);
@@ -357,10 +371,10 @@ static bool put_aside(struct load *l)
 	}
 	kfree(root);
 	if (!out || out & by)
-		return false;
+		return 0;
 	for (j = 0; j < l->nr; j++)
 		l->found[j].aside = out & BIT(j);
-	return true;
+	return 1;
 }
 
 static void forget_scan(struct load *l)
@@ -372,7 +386,7 @@ static void forget_scan(struct load *l)
 	for (i = 0; i < l->nr; i++) {
 		kvfree(l->found[i].frames);
 		l->found[i].frames = NULL;
-		l->found[i].newest = 0;
+		memset(&l->found[i].newest, 0, sizeof(l->found[i].newest));
 		l->found[i].root_gen = 0;
 	}
 	for (p = 0; p < l->nr_pages; p++) {
@@ -388,7 +402,9 @@ static int assemble(struct load *l)
 	enum dmr_fault fault;
 	int r = scan_members(l, &fault);
 
-	if (!r && (fault == DMR_INCOMPLETE || fault == DMR_DIVERGED) && put_aside(l)) {
+	if (!r && (fault == DMR_INCOMPLETE || fault == DMR_DIVERGED))
+		r = put_aside(l);
+	if (r > 0) {
 		forget_scan(l);
 		r = scan_members(l, &fault);
 	}
@@ -577,8 +593,8 @@ static int attach(struct load *l, struct remap_member *m, struct found *f,
 	const struct dmr_anchor *a = f->anchor;
 
 	f->used = true;
-	m->newest = f->newest;
-	m->newest_session = f->newest_session;
+	m->newest = f->newest.gen;
+	m->newest_session = f->newest.session;
 	m->bdev = f->bdev;
 	m->state = state;
 	m->region = f->region;
@@ -617,9 +633,13 @@ static int match_member(struct load *l, unsigned int i)
 	if (state == DMR_MEMBER_NONE)
 		return 0;
 	if (state == DMR_MEMBER_REMOVED) {
-		/* One that left while this table was in use is no intruder. */
-		if (!f || f->left)
+		if (!f)
 			return 0;
+		/* One that left while this table was in use is no intruder, nor does it join. */
+		if (f->left) {
+			f->used = true;
+			return 0;
+		}
 		refuse(set, "%pg was removed from the set; add it anew as a spare", f->bdev);
 		return -EUCLEAN;
 	}
@@ -638,7 +658,7 @@ static int match_member(struct load *l, unsigned int i)
 		}
 		return 0;
 	}
-	if (f->newest && f->index != i) {
+	if (f->newest.gen && f->index != i) {
 		refuse(set, "%pg: %s", f->bdev, dmr_fault_text(DMR_BAD_LOCATION));
 		return -EUCLEAN;
 	}
@@ -646,14 +666,14 @@ static int match_member(struct load *l, unsigned int i)
 		refuse(set, "%pg: %s", f->bdev, dmr_fault_text(DMR_BAD_GEOMETRY));
 		return -EUCLEAN;
 	}
-	if (state == DMR_MEMBER_ACTIVE && dmr_member_current(f->newest, l->assembly.gen))
+	if (state == DMR_MEMBER_ACTIVE && dmr_member_current(f->newest.gen, l->assembly.gen))
 		return attach(l, m, f, MEMBER_ACTIVE);
-	if (state == DMR_MEMBER_OUT && dmr_member_returns(d, f->newest, f->newest_session))
+	if (state == DMR_MEMBER_OUT && dmr_member_returns(d, &f->newest))
 		return attach(l, m, f, MEMBER_JOINING);
 	if (state == DMR_MEMBER_OUT && !i && set->degraded_ok)
 		return attach(l, m, f, MEMBER_OUT);
 	refuse(set, "%pg is out of date: it holds commit %llu, the set is at %llu",
-	       f->bdev, f->newest, l->assembly.gen);
+	       f->bdev, f->newest.gen, l->assembly.gen);
 	return -ESTALE;
 }
 
@@ -720,7 +740,7 @@ static int join_members(struct load *l)
 		struct remap_member *m;
 		int r;
 
-		if (f->used)
+		if (f->used || !f->anchor)
 			continue;
 		for (index = 1; index < DMR_MAX_MEMBERS; index++)
 			if (!set->members[index] &&
@@ -849,8 +869,11 @@ int set_load(struct remap_set *set, struct remap_target *rt)
 		if (!r)
 			l->found[l->nr - 1].left = test_bit(i, rt->left);
 	}
-	if (!r && rt->internal)
+	if (!r && rt->internal) {
 		r = add_device(l, rt->data->bdev, rt->internal_start, DMR_ROLE_SPARE);
+		if (!r)
+			l->found[l->nr - 1].left = rt->internal_left;
+	}
 	if (!r)
 		r = check_anchors(l, rt);
 	if (!r)

@@ -21,7 +21,8 @@ struct found {
 		bool torn;		/* only its header is believed */
 	} *frames;
 	u32 index;			/* member that the frames say they lie on */
-	u64 newest, newest_session;
+	struct dmr_newest newest;
+	bool unreadable;		/* its anchors, both: it is as if it were not there */
 	u64 root_gen;			/* its newest root; 0: none */
 	u32 root_frame;
 	bool aside;			/* its versions are no part of the map */

@@ -5,6 +5,8 @@
  */
 #include "dm-remap.h"
 
+#define EVACUATE_ROUND	(5 * HZ)
+
 /* Append to the answer; what does not fit is not begun. */
 struct answer {
 	char *buf;
@@ -100,7 +102,7 @@ static int run_ranges(struct remap_set *set, enum request_kind kind, unsigned in
 
 static int run_evacuate(struct remap_set *set, unsigned int argc, char **argv)
 {
-	struct remap_request rq = { .kind = REQUEST_EVACUATE };
+	struct remap_request rq = { };
 	struct remap_member *m;
 	int r;
 
@@ -118,10 +120,18 @@ static int run_evacuate(struct remap_set *set, unsigned int argc, char **argv)
 		      rq.first, m->used);
 		return -ENXIO;
 	}
-	if (mutex_lock_interruptible(&set->change_lock))
-		return -EINTR;
-	r = is_member(m) ? remap_request(set, &rq) : -EINVAL;
-	mutex_unlock(&set->change_lock);
+	/* In rounds, between which others can change something. */
+	do {
+		rq = (struct remap_request){
+			.kind = REQUEST_EVACUATE,
+			.first = m->index,
+			.deadline = (jiffies + EVACUATE_ROUND) | 1,
+		};
+		if (mutex_lock_interruptible(&set->change_lock))
+			return -EINTR;
+		r = is_member(m) ? remap_request(set, &rq) : -EINVAL;
+		mutex_unlock(&set->change_lock);
+	} while (r == -ETIME);
 	return r;
 }
 

@@ -412,10 +412,12 @@ static noinline bool went_astray(struct remap_set *set, const struct remap_bio *
 	if ((s32)(READ_ONCE(set->map.release_seq) - pb->seq) > 0 ||
 	    (s32)(READ_ONCE(set->members[pb->member]->lost_seq) - pb->seq) > 0)
 		return true;
+	/* Sectors that were found lost since then are not, but only the worker can say so. */
 	if (pb->member)
 		return !map_get(&set->map, block, &e) || e.busy ||
 		       e.state != DMR_RECORD_REMAPPED ||
-		       e.member != pb->member || e.slot != pb->slot;
+		       e.member != pb->member || e.slot != pb->slot ||
+		       e.invalid & map_block_mask(first & (set->block_sectors - 1), end - first);
 	while (map_next(&set->map, block, &e) && e.block << set->block_shift < end) {
 		/* A lost block next to what was written is no reason, but costs little. */
 		if (e.busy || e.state != DMR_RECORD_FREE)

@@ -409,6 +409,17 @@ static bool reads_back(struct remap_set *set, struct remap_member *m, sector_t s
 	       !memcmp(set->check_buf, set->block_buf, nr << SECTOR_SHIFT);
 }
 
+/* The sectors of a block that its medium replaces together with these. */
+static u32 unit_mask(const struct remap_set *set, const struct remap_member *m, sector_t sector,
+		     unsigned int nr)
+{
+	unsigned int first = sector & (set->block_sectors - 1), end = first + nr;
+
+	first -= first % m->unit;
+	end = min(roundup(end, m->unit), set->block_sectors);
+	return map_block_mask(first, end - first);
+}
+
 /*
  * Rewrite lost sectors where they are: a drive replaces a bad sector when it is
  * written. Write, read back, and with the commit's flush forget the loss. True
@@ -431,6 +442,9 @@ static bool heal_in_place(struct remap_set *set, struct map_entry *e, struct bio
 	e->invalid &= ~sector_mask(set, sector, nr);
 	if (!e->invalid && e->state == DMR_RECORD_LOST)
 		e->state = DMR_RECORD_FREE;
+	/* What the disk has put beside it in the same unit reads well, and is nobody's. */
+	if (e->invalid & unit_mask(set, m, sector, nr) && e->state == DMR_RECORD_LOST)
+		e->forgotten = true;
 	map_change(set, e);
 	remap_count(set, C_HEALED, 1);
 	return true;

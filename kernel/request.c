@@ -500,6 +500,8 @@ static void mark_left(struct remap_set *set, const struct remap_member *m, bool 
 	for (i = 0; i < set->rt->nr_spares; i++)
 		if (set->rt->spares[i]->bdev == m->bdev)
 			assign_bit(i, set->rt->left, left);
+	if (m->bdev == set->data)
+		set->rt->internal_left = left;
 }
 
 /* Nothing lives on the spare any more: it is no member from this commit on. */
@@ -574,8 +576,10 @@ static int evacuate_slice(struct remap_set *set, struct remap_request *rq, bool 
 	m->leaving = true;
 	while (map_next(&set->map, rq->next, &e)) {
 		rq->next = e.block + 1;
-		if (e.state != DMR_RECORD_REMAPPED || e.member != m->index)
+		if (e.state != DMR_RECORD_REMAPPED || e.member != m->index) {
+			cond_resched();
 			continue;
+		}
 		r = evacuate_block(set, rq, e.block);
 		if (r == -EBUSY)
 			rq->next = e.block;

@@ -256,7 +256,7 @@ static struct remap_set *set_alloc(struct dm_target *ti, struct remap_target *rt
 	set->only_data = rt->internal ? NULL : set->data;
 	set->data_offset = rt->data_offset;
 	set->name = dm_table_device_name(ti->table);
-	set->degraded_ok = rt->degraded;
+	set->degraded_ok = rt->degraded || rt->ran_degraded;
 	spin_lock_init(&set->queue_lock);
 	bio_list_init(&set->queue);
 	bio_list_init(&set->flushes);
@@ -378,6 +378,16 @@ void set_stopping(struct remap_target *rt, bool stopping)
 	up_read(&rt->lock);
 }
 
+static bool lacks_member(const struct remap_set *set)
+{
+	unsigned int i;
+
+	for (i = 0; i < set->nr_members; i++)
+		if (is_member(set->members[i]) && set->members[i]->state != MEMBER_ACTIVE)
+			return true;
+	return false;
+}
+
 /* All bios are finished, and whoever uses the set by the lock comes to an end. */
 void set_deactivate(struct remap_target *rt)
 {
@@ -397,6 +407,7 @@ void set_deactivate(struct remap_target *rt)
 	cancel_delayed_work_sync(&set->sharpen_work);
 	cancel_delayed_work_sync(&set->breaker_work);
 	set_close(set);
+	rt->ran_degraded = lacks_member(set);
 	flush_close(set);
 	event_edge(set, DMR_NL_EVENT_DEACTIVATED, -1);
 	event_flush(set);

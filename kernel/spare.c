@@ -122,6 +122,7 @@ void member_out(struct remap_set *set, struct remap_member *m, const char *why)
 	on_disk->out_gen = cpu_to_le64(set->store.gen);
 	on_disk->out_session = cpu_to_le64(set->store.session);
 	store_mark_first(set, 0);
+	set->store.confirm = true;
 	set->event = true;
 	sets_changed(false);
 	event_edge(set, DMR_NL_EVENT_SPARE_FAILED, m->index);

@@ -449,6 +449,11 @@ static unsigned int take_dirty(struct remap_set *set, u32 *pages)
 	return nr;
 }
 
+/*
+ * After one in which a member was put out follows another: that member may have had a part of
+ * it, and, started alone, take those that went on for one commit ahead, of which
+ * nothing was acknowledged (dmr_member_returns()). Two ahead they are another history.
+ */
 int store_commit(struct remap_set *set)
 {
 	int r;
@@ -462,6 +467,11 @@ int store_commit(struct remap_set *set)
 
 		/* Putting a member out marks the root again: until nothing is left. */
 		c.nr = take_dirty(set, c.pages);
+		if (!c.nr && set->store.confirm) {
+			set->store.confirm = false;
+			store_mark_first(set, 0);
+			continue;
+		}
 		if (!c.nr)
 			break;
 		r = commit_pages(set, &c);

@@ -328,7 +328,7 @@ static int write_file(int fd, const struct dmremap_set *set, struct dmri_image *
 	return r;
 }
 
-static int sync_directory(const char *path)
+int dmri_sync_directory(const char *path)
 {
 	_free_ char *copy = strdup(path);
 	_close_ int fd = -1;
@@ -401,7 +401,7 @@ int dmremap_backup(struct dmremap_set *set, const char *path, struct dmremap_err
 		return dmri_error_sys(err, -errno, "%.200s can not be created", path);
 	r = copy_map(set, fd, path, err);
 	if (!r) {
-		r = sync_directory(path);
+		r = dmri_sync_directory(path);
 		if (r < 0)
 			dmri_error_sys(err, r, "%.200s can not be made durable", path);
 	}

@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <libdevmapper.h>
+#include <signal.h>
 
 #include "private.h"
 
@@ -411,8 +412,25 @@ static int create(const char *name, const char *uuid, struct dmremap_error *err)
 	return r < 0 ? no_driver(err, r) : 0;
 }
 
-int dmri_dm_activate(const char *name, const char *uuid, u64 length, const char *params,
-		     struct dmremap_error *err)
+/*
+ * Whoever is killed between two steps leaves a device whose I/O waits, or one without a table.
+ * The signals come when it is done.
+ */
+static void block_signals(sigset_t *before)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
+static void unblock_signals(const sigset_t *before)
+{
+	pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+static int activate(const char *name, const char *uuid, u64 length, const char *params,
+		    struct dmremap_error *err)
 {
 	_close_ int kmsg = -1;
 	int r = create(name, uuid, err);
@@ -433,6 +451,18 @@ int dmri_dm_activate(const char *name, const char *uuid, u64 length, const char 
 	}
 	if (r < 0)
 		simple(DM_DEVICE_REMOVE, name, true);
+	return r;
+}
+
+int dmri_dm_activate(const char *name, const char *uuid, u64 length, const char *params,
+		     struct dmremap_error *err)
+{
+	sigset_t signals;
+	int r;
+
+	block_signals(&signals);
+	r = activate(name, uuid, length, params, err);
+	unblock_signals(&signals);
 	return r;
 }
 
@@ -463,8 +493,8 @@ static bool put_back(const char *name, const struct dmri_dm_info *old)
 	return !simple(DM_DEVICE_RESUME, name, true);
 }
 
-int dmri_dm_reload(const char *name, const struct dmri_dm_info *old, const char *params,
-		   struct dmremap_error *err)
+static int reload(const char *name, const struct dmri_dm_info *old, const char *params,
+		  struct dmremap_error *err)
 {
 	_close_ int kmsg = kmsg_open();
 	u64 length = old->length;
@@ -480,7 +510,12 @@ int dmri_dm_reload(const char *name, const struct dmri_dm_info *old, const char 
 	/* Now that nothing changes it any more: a spare may have joined since it was read. */
 	if (!has_table(name, old->params)) {
 		simple(DM_DEVICE_CLEAR, name, false);
-		simple(DM_DEVICE_RESUME, name, true);
+		r = simple(DM_DEVICE_RESUME, name, true);
+		if (r < 0) {
+			kernel_refused(err, r, kmsg, name,
+				       "its table was changed by another program, can not be resumed, and its I/O waits");
+			return -EDEADLK;
+		}
 		return dmri_error(err, -EAGAIN,
 				  "The table of %s was changed by another program meanwhile; nothing was done to it. Try again.",
 				  name);
@@ -499,6 +534,18 @@ int dmri_dm_reload(const char *name, const struct dmri_dm_info *old, const char 
 		return -EDEADLK;
 	}
 	return 0;
+}
+
+int dmri_dm_reload(const char *name, const struct dmri_dm_info *old, const char *params,
+		   struct dmremap_error *err)
+{
+	sigset_t signals;
+	int r;
+
+	block_signals(&signals);
+	r = reload(name, old, params, err);
+	unblock_signals(&signals);
+	return r;
 }
 
 int dmri_dm_remove(const struct dmri_dm_info *device, bool deferred, struct dmremap_error *err)

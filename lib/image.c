@@ -85,10 +85,7 @@ static void take_frame(struct dmri_image *image, unsigned int source, u32 frame,
 	f->page = le32_to_cpu(h->page);
 	f->gen = le64_to_cpu(h->gen);
 	f->session = le64_to_cpu(h->session);
-	if (f->gen > s->gen) {
-		s->gen = f->gen;
-		s->gen_session = f->session;
-	}
+	dmr_newest_add(&s->newest, h);
 	if (!f->page && f->gen > s->root_gen) {
 		s->root_gen = f->gen;
 		s->root_frame = frame;
@@ -131,7 +128,8 @@ static int scan_source(struct dmri_image *image, unsigned int source, char *buf,
 	u32 first, nr;
 
 	s->index = DMREMAP_NOT_JOINED;
-	s->gen = s->gen_session = s->root_gen = 0;
+	s->newest = (struct dmr_newest){ };
+	s->root_gen = 0;
 	memset(s->kinds, 0, sizeof(s->kinds));
 	dmri_source_release(s);
 	s->frames = calloc(image->nr_frames, sizeof(*s->frames));
@@ -222,7 +220,7 @@ static int read_sources(struct dmri_image *image, char *buf, dmremap_progress_fn
 static int put_aside(struct dmri_image *image)
 {
 	_free_ struct dmr_root *root = dmri_alloc(sizeof(*root));
-	u32 out = 0, by = 0;
+	u64 out = 0, by = 0;
 	unsigned int i, j;
 
 	if (!root)
@@ -232,16 +230,18 @@ static int put_aside(struct dmri_image *image)
 
 		if (!s->root_gen || s->root_gen != image->candidates[0].gen ||
 		    dmri_dev_read(s->dev, dmri_frame_sector(s, s->root_frame), root,
-				  sizeof(*root)) < 0)
+				  sizeof(*root)) < 0 ||
+		    dmr_frame_check(&root->header, image->set_uuid, s->index, s->root_frame,
+				    image->nr_pages))
 			continue;
 		for (j = 0; j < image->nr_sources; j++) {
 			const struct dmri_source *other = &image->sources[j];
 
-			if (!other->gen || !dmr_member_left(root, other->index, other->gen,
-							    other->gen_session))
+			if (!other->newest.gen ||
+			    !dmr_member_left(root, other->index, &other->newest))
 				continue;
-			out |= 1u << j;
-			by |= i == j ? 0 : 1u << i;
+			out |= 1ull << j;
+			by |= i == j ? 0 : 1ull << i;
 		}
 	}
 	if (!out || out & by)

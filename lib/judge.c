@@ -66,7 +66,7 @@ static void fill_found(struct dmremap_member_info *m, const struct dmri_found *f
 	m->damaged = f->anchors.fault[0] || f->anchors.fault[1];
 	if (!s)
 		return;
-	m->gen = s->gen;
+	m->gen = s->newest.gen;
 	m->damaged |= s->kinds[DMRI_FRAME_DAMAGED] || s->kinds[DMRI_FRAME_UNREADABLE];
 }
 
@@ -138,6 +138,27 @@ static u64 data_begins(const struct dmri_found *f)
 	return f->region_start + le64_to_cpu(f->anchors.anchor.payload_start);
 }
 
+/*
+ * Its first anchor has given way to something else. Partition tables, file systems and LVM leave
+ * the second one, and it would be written to: that takes an administrator's word.
+ */
+static bool is_overwritten(const struct dmremap_set *set, int found)
+{
+	const struct dmri_anchors *a = &set->found[found].anchors;
+
+	return a->read[0] && a->fault[0] != DMR_OK;
+}
+
+static void judge_overwritten(struct dmremap_set *set, struct dmremap_member_info *m)
+{
+	dmri_text(m->reason, sizeof(m->reason),
+		  "its first anchor is overwritten, so it may have another use now; \"metadata repair\" if it has none");
+	if (m->index != DMREMAP_NOT_JOINED && m->slots_used)
+		verdict(set, DMREMAP_DEGRADED, -ESTALE,
+			"Spare %u (%s) is not used: %s. Start degraded without it: its %u blocks then return errors.",
+			m->index, m->path, m->reason, m->slots_used);
+}
+
 static void judge_member(struct dmremap_set *set, unsigned int index,
 			 const struct dmri_opened *opened, const struct dmri_image *image)
 {
@@ -179,8 +200,11 @@ static void judge_member(struct dmremap_set *set, unsigned int index,
 			m->reason);
 		return;
 	}
-	if ((m->state == DMR_MEMBER_ACTIVE && dmr_member_current(s->gen, image->assembly.gen)) ||
-	    (m->state == DMR_MEMBER_OUT && dmr_member_returns(d, s->gen, s->gen_session)))
+	if (index && m->state == DMR_MEMBER_OUT && is_overwritten(set, found))
+		judge_overwritten(set, m);
+	else if ((m->state == DMR_MEMBER_ACTIVE &&
+		  dmr_member_current(s->newest.gen, image->assembly.gen)) ||
+		 (m->state == DMR_MEMBER_OUT && dmr_member_returns(d, &s->newest)))
 		set->member_usable[n] = true;
 	else
 		judge_stale(set, m, image);
@@ -246,7 +270,9 @@ static void judge_joiners(struct dmremap_set *set, const struct dmri_opened *ope
 		m = add_member(set, DMREMAP_NOT_JOINED, i, opened);
 		if (!m)
 			return;
-		if (m->role == DMR_ROLE_SPARE) {
+		if (m->role == DMR_ROLE_SPARE && is_overwritten(set, i)) {
+			judge_overwritten(set, m);
+		} else if (m->role == DMR_ROLE_SPARE) {
 			m->slots = dmr_slots(m->payload_sectors, set->info.block_size / 512,
 					     set->info.nr_pages);
 			set->member_usable[n] = true;

@@ -54,6 +54,8 @@ static int write_file(unsigned int place, const char *uuid, const char *text, si
 	/* At the next boot it is needed even if this one ends in a power cut. */
 	if (!r && (fsync(fd) < 0 || rename(new, path) < 0))
 		r = -errno;
+	if (!r)
+		r = dmri_sync_directory(path);
 	if (r)
 		unlink(new);
 	return r;

@@ -265,7 +265,7 @@ struct dmri_source {		/* a member with frames */
 	/* out */
 	unsigned int index;	/* member that its frames say they lie on, or NOT_JOINED */
 	u32 kinds[DMRI_FRAME_KINDS];
-	u64 gen, gen_session;	/* newest */
+	struct dmr_newest newest;
 	u64 root_gen;		/* its newest root; 0: none */
 	u32 root_frame;
 	bool aside;		/* its versions are no part of the map: dmr_member_left() */
@@ -561,5 +561,7 @@ struct dmri_backup {
 int dmri_backup_open(const char *path, struct dmri_backup **backup,
 		     struct dmremap_error *err);
 void dmri_backup_free(struct dmri_backup *backup);
+/* The entry of @path in its folder is durable. 0 or negative errno. */
+int dmri_sync_directory(const char *path);
 
 #endif /* DMREMAP_PRIVATE_H */

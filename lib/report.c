@@ -78,8 +78,8 @@ static u64 settled(const struct dmremap_report *report)
 	unsigned int i;
 
 	for (i = 0; report->active && i < report->opened.nr; i++)
-		if (report->opened.sources[i].gen)
-			gen = MIN(gen, report->opened.sources[i].gen);
+		if (report->opened.sources[i].newest.gen)
+			gen = MIN(gen, report->opened.sources[i].newest.gen);
 	return gen;
 }
 
@@ -129,7 +129,7 @@ static int fill_member(struct dmremap_report *report, struct dmremap_set *set,
 	m->damaged = s->kinds[DMRI_FRAME_DAMAGED];
 	m->foreign = s->kinds[DMRI_FRAME_FOREIGN];
 	m->unreadable = s->kinds[DMRI_FRAME_UNREADABLE];
-	m->gen = s->gen;
+	m->gen = s->newest.gen;
 	return count_pages(report, n, m);
 }
 

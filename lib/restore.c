@@ -83,6 +83,8 @@ static int check_members(struct restore *x, unsigned int flags, struct dmremap_p
 		n = found_by_uuid(x->set, m->uuid);
 		if (n >= 0)
 			known[n] = true;
+		/* One that has come back since then has no part in this commit either. */
+		x->missing |= le32_to_cpu(m->state) == DMR_MEMBER_OUT;
 		if (le32_to_cpu(m->state) != DMR_MEMBER_ACTIVE)
 			continue;
 		if (n >= 0) {
@@ -328,6 +330,7 @@ int dmremap_restore_plan(struct dmremap_set *set, const char *path, unsigned int
 {
 	_cleanup_(dmri_plan_freep) struct dmremap_plan *plan = NULL;
 	struct restore *x;
+	unsigned int i;
 	u32 nr;
 	int r;
 
@@ -365,6 +368,9 @@ int dmremap_restore_plan(struct dmremap_set *set, const char *path, unsigned int
 	if (r < 0)
 		return r;
 	x->rewrite = x->disk->fault != DMR_OK;
+	/* What one has too much that was out must not count once the root says that it is not. */
+	for (i = 0; i < x->opened.nr; i++)
+		x->rewrite |= x->opened.sources[i].aside;
 	/* A member that is missing must be seen to be out of date. */
 	x->gen = MAX(x->disk->assembly.gen, x->backup->info.generation) + 1 + x->missing;
 	if (x->gen >> 63)

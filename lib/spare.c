@@ -82,6 +82,46 @@ static int lock_spares(const struct dmremap_set *set, int *fd, struct dmremap_er
 	return 0;
 }
 
+/* A disk that is gone for good would keep any table from being loaded that names it. */
+static bool is_gone(const char *devno)
+{
+	char path[64];
+	_close_ int fd = -1;
+
+	dmri_text(path, sizeof(path), "/dev/block/%s", devno);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 && (errno == ENXIO || errno == ENODEV || errno == ENOENT);
+}
+
+/*
+ * A set that runs without a spare goes on without it: nothing of that is decided anew by the
+ * table that is loaded. A dead disk in it is as good as none to the module then.
+ */
+static int stay_degraded(const struct dmremap_set *set, struct dmri_table *table,
+			 struct dmremap_error *err)
+{
+	_free_ struct dmremap_status *status = malloc(sizeof(*status));
+	unsigned int i, j, n;
+	char devno[32];
+	int r = status ? dmremap_status(set->info.device, status, err) :
+			 dmri_error_sys(err, -ENOMEM, "%s", set->info.device);
+
+	for (i = 0; !r && i < status->nr_spares; i++) {
+		const struct dmremap_spare_status *s = &status->spares[i];
+
+		if (s->state == DMREMAP_SPARE_ACTIVE)
+			continue;
+		table->degraded = true;
+		dmri_text(devno, sizeof(devno), "%u:%u", s->major, s->minor);
+		for (j = n = 0; j < table->nr_spares; j++)
+			if (strcmp(table->spares[j], devno) || !is_gone(devno))
+				memmove(table->spares[n++], table->spares[j],
+					sizeof(table->spares[0]));
+		table->nr_spares = n;
+	}
+	return r;
+}
+
 /* Load the table of the running set again, changed by @edit; not if that returns 1. */
 static int reload(struct dmremap_set *set,
 		  int (*edit)(struct dmri_table *table, const void *arg), const void *arg,
@@ -102,8 +142,12 @@ static int reload(struct dmremap_set *set,
 		r = edit(&table, arg);
 	if (r > 0)
 		return 0;
-	if (!r)
+	if (!r) {
+		r = stay_degraded(set, &table, err);
+		if (r < 0)
+			return r;
 		r = dmri_table_format(&table, params, sizeof(params));
+	}
 	if (r < 0)
 		return dmri_error_sys(err, r, "The table of %s can not be changed",
 				      set->info.device);

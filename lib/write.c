@@ -15,6 +15,8 @@
  */
 #include "private.h"
 
+#define WRITE_ROUNDS	4	/* tries of one copy, each in another frame, as the module's */
+
 struct cursor {			/* one member's frames */
 	struct dmri_source *s;
 	bool *taken;		/* holds a version that is needed, or the new one */
@@ -25,6 +27,9 @@ static void cursor_release(struct cursor *c)
 {
 	free(c->taken);
 }
+
+/* What became of a frame in this commit. */
+enum mark { OTHER, MINE, FAILED };
 
 /* Frames with the newest version of a page, or what would be it, are taken. */
 static int cursor_init(struct cursor *c, const struct dmri_commit *commit,
@@ -37,7 +42,8 @@ static int cursor_init(struct cursor *c, const struct dmri_commit *commit,
 	if (!c->taken)
 		return -ENOMEM;
 	for (i = 0; s->frames && i < commit->image->nr_frames; i++)
-		c->taken[i] = dmri_frame_is_current(commit->image, &s->frames[i]);
+		c->taken[i] = s->frames[i].kind == DMRI_FRAME_UNREADABLE ||
+			      dmri_frame_is_current(commit->image, &s->frames[i]);
 	return 0;
 }
 
@@ -61,35 +67,35 @@ static int free_frame(struct cursor *c, u32 nr_frames, unsigned int copy, u32 *f
 
 /* The old versions of pages that this commit has written already may go. */
 static int reclaim(struct cursor *c, const struct dmri_commit *commit, u32 done,
-		   const bool *mine)
+		   const uint8_t *marks)
 {
 	u32 i;
 	int r = dmri_dev_flush(c->s->dev);
 
 	for (i = 0; c->s->frames && i < commit->image->nr_frames; i++)
-		if (!mine[i] && c->s->frames[i].page < done &&
-		    commit->pages[c->s->frames[i].page])
+		if (marks[i] == OTHER && c->s->frames[i].kind == DMRI_FRAME_VALID &&
+		    c->s->frames[i].page < done && commit->pages[c->s->frames[i].page])
 			c->taken[i] = false;
 	return r;
 }
 
-static int write_page(struct dmri_commit *commit, struct cursor *c, unsigned int index,
-		      u32 page, struct dmr_frame_header *buf, bool *mine)
+/* One copy; in another frame, if one can not be written. */
+static int write_copy(struct dmri_commit *commit, struct cursor *c, unsigned int index,
+		      u32 page, unsigned int copy, struct dmr_frame_header *buf, uint8_t *marks)
 {
-	unsigned int copy;
+	unsigned int round;
 	u32 frame = 0;
-	int r;
+	int r = -EIO;
 
-	for (copy = 0; copy < DMR_FRAME_COPIES; copy++) {
+	for (round = 0; round < WRITE_ROUNDS && r == -EIO; round++) {
 		r = free_frame(c, commit->image->nr_frames, copy, &frame);
 		if (r == -ENOSPC) {
-			r = reclaim(c, commit, page, mine);
+			r = reclaim(c, commit, page, marks);
 			if (!r)
 				r = free_frame(c, commit->image->nr_frames, copy, &frame);
 		}
 		if (r < 0)
 			return r;
-		mine[frame] = true;
 		memset(buf, 0, sizeof(*buf));
 		buf->page = cpu_to_le32(page);
 		buf->gen = cpu_to_le64(commit->gen);
@@ -99,13 +105,23 @@ static int write_page(struct dmri_commit *commit, struct cursor *c, unsigned int
 		dmri_frame_seal(buf, commit->image->set_uuid, index, frame);
 		r = dmri_dev_write(c->s->dev, dmri_frame_sector(c->s, frame), buf,
 				   DMR_FRAME_SIZE);
-		if (r < 0)
-			return r;
+		marks[frame] = r < 0 ? FAILED : MINE;
 	}
-	return 0;
+	return r;
 }
 
-static int write_source(struct dmri_commit *commit, unsigned int n, bool *mine,
+static int write_page(struct dmri_commit *commit, struct cursor *c, unsigned int index,
+		      u32 page, struct dmr_frame_header *buf, uint8_t *marks)
+{
+	unsigned int copy;
+	int r = 0;
+
+	for (copy = 0; copy < DMR_FRAME_COPIES && !r; copy++)
+		r = write_copy(commit, c, index, page, copy, buf, marks);
+	return r;
+}
+
+static int write_source(struct dmri_commit *commit, unsigned int n, uint8_t *marks,
 			struct dmremap_error *err)
 {
 	_cleanup_(cursor_release) struct cursor c = { 0 };
@@ -119,7 +135,7 @@ static int write_source(struct dmri_commit *commit, unsigned int n, bool *mine,
 			continue;
 		r = commit->content(commit->arg, p, buf);
 		if (!r)
-			r = write_page(commit, &c, commit->indexes[n], p, buf, mine);
+			r = write_page(commit, &c, commit->indexes[n], p, buf, marks);
 		if (!r && commit->progress && commit->progress((u64)n * nr_pages + p,
 			(u64)commit->nr_sources * nr_pages, commit->progress_arg))
 			r = -ECANCELED;
@@ -134,7 +150,13 @@ static int write_source(struct dmri_commit *commit, unsigned int n, bool *mine,
 	return 0;
 }
 
-static int wipe_source(struct dmri_commit *commit, struct dmri_source *s, const bool *mine,
+static bool is_bad(const struct dmri_source *s, const uint8_t *marks, u32 frame)
+{
+	return marks[frame] == FAILED ||
+	       (s->frames && s->frames[frame].kind == DMRI_FRAME_UNREADABLE);
+}
+
+static int wipe_source(struct dmri_commit *commit, struct dmri_source *s, const uint8_t *marks,
 		       struct dmremap_error *err)
 {
 	u32 nr = commit->image->nr_frames, first, end;
@@ -142,9 +164,12 @@ static int wipe_source(struct dmri_commit *commit, struct dmri_source *s, const 
 
 	for (first = 0; first < nr && !r; first = end) {
 		end = first + 1;
-		if (mine[first])
+		/* It may be good again after this; if not, it can not be read either. */
+		if (is_bad(s, marks, first))
+			dmri_dev_zero(s->dev, dmri_frame_sector(s, first), DMR_FRAME_SECTORS);
+		if (marks[first] == MINE || is_bad(s, marks, first))
 			continue;
-		while (end < nr && !mine[end])
+		while (end < nr && marks[end] == OTHER && !is_bad(s, marks, end))
 			end++;
 		r = dmri_dev_zero(s->dev, dmri_frame_sector(s, first),
 				  (u64)(end - first) * DMR_FRAME_SECTORS);
@@ -158,15 +183,15 @@ static int wipe_source(struct dmri_commit *commit, struct dmri_source *s, const 
 int dmri_commit_write(struct dmri_commit *commit, struct dmremap_error *err)
 {
 	u32 nr = commit->image->nr_frames;
-	_free_ bool *mine = calloc((size_t)nr * commit->nr_sources, sizeof(*mine));
+	_free_ uint8_t *marks = calloc((size_t)nr * commit->nr_sources, sizeof(*marks));
 	unsigned int i;
 	int r = 0;
 
-	if (!mine)
+	if (!marks)
 		return dmri_error_sys(err, -ENOMEM, "Writing the map");
 	for (i = 0; i < commit->nr_sources && !r; i++)
-		r = write_source(commit, i, mine + (size_t)nr * i, err);
+		r = write_source(commit, i, marks + (size_t)nr * i, err);
 	for (i = 0; i < commit->nr_sources && !r && commit->wipe_others; i++)
-		r = wipe_source(commit, &commit->sources[i], mine + (size_t)nr * i, err);
+		r = wipe_source(commit, &commit->sources[i], marks + (size_t)nr * i, err);
 	return r;
 }

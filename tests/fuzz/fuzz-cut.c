@@ -19,7 +19,7 @@
 #define MAX_PENDING	256
 #define MAX_CUTS	64
 
-enum { CHANGE, CHANGE_MANY, COMMIT, STOP, CUT, FAIL, LEAVE, OPS };
+enum { CHANGE, CHANGE_MANY, COMMIT, STOP, CUT, FAIL, LEAVE, DIE, OPS };
 
 static const uint8_t uuid[16] = "fuzz-cut-set-01";
 
@@ -46,6 +46,7 @@ static unsigned int cuts;
 static bool dark;				/* power is gone */
 static unsigned int away, leaves;		/* the spare that is not there now, and at the next start */
 static bool weak;				/* a member may lack the newest map */
+static struct disk *dying;			/* takes no writes until the next start */
 
 /*
  * The value of a page: a number in one record in each sector, so that no mixture of two
@@ -141,6 +142,8 @@ bool module_io(struct block_device *bdev, bool write, uint64_t sector, void *buf
 		return false;
 	if (!write)
 		return read_sectors(d, sector, buf, bytes);
+	if (d == dying)
+		return false;
 	if (buf && !write_frame(d, (sector - DMR_FRAMES_SECTOR) / DMR_FRAME_SECTORS, buf))
 		return false;
 	if (cut_in && !--cut_in && cuts < MAX_CUTS) {
@@ -229,6 +232,7 @@ static void make_set(unsigned int how)
 	module = NULL;
 	cut_in = fail_in = cuts = away = leaves = 0;
 	weak = false;
+	dying = NULL;
 	dark = false;
 	memset(value, 0, sizeof(value));
 	memset(committed, 0, sizeof(committed));
@@ -260,6 +264,7 @@ static void load(void)
 	away = weak ? 0 : leaves;
 	leaves = 0;
 	weak = away;
+	dying = NULL;
 	table.degraded = away;
 	for (i = 1; i < nr_disks; i++)
 		if (i != away)
@@ -315,12 +320,28 @@ static void change(u32 page)
 		};
 }
 
+/*
+ * Of those that went on without a member nobody may think that they are one torn commit ahead
+ * of it: what they have is acknowledged.
+ */
+static void check_apart(void)
+{
+	const struct dmr_root *r = module_root(module);
+	unsigned int i;
+
+	for (i = 0; i < nr_disks; i++)
+		require(le32_to_cpu(r->members[i].state) != DMR_MEMBER_OUT ||
+			module_gen(module) >= le64_to_cpu(r->members[i].out_gen) + 2);
+}
+
 static void commit(void)
 {
-	if (module_commit(module))
+	if (module_commit(module)) {
 		restart();
-	else
-		memcpy(committed, value, sizeof(value));
+		return;
+	}
+	memcpy(committed, value, sizeof(value));
+	check_apart();
 }
 
 static void step(void)
@@ -349,6 +370,13 @@ static void step(void)
 		break;
 	case FAIL:
 		fail_in = take(input, 1);
+		break;
+	case DIE:
+		n = take(input, 1) % nr_disks;
+		if (nr_disks - !disks[0].metadata >= 2 && disks[n].metadata) {
+			dying = &disks[n];
+			weak = true;
+		}
 		break;
 	case LEAVE:
 		leaves = take(input, 1) % nr_disks;

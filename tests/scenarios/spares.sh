@@ -298,3 +298,64 @@ test_join_in_turn() {
 	restart set
 	check_is "R3: which is there after a restart" "$(sectors $dev 0 8)" "0-7:1"
 }
+
+json_spares() { # NAME
+	dmremapctl spare list "$1" --json | jq -c '[.spares[].member]'
+}
+
+# A spare that was evacuated is no member any more, also when the same table is resumed.
+test_evacuated_and_resumed() {
+	null_disk data 16
+	null_disk one 8
+	null_disk two 8
+	make_set set "$data" "$one" "$two"
+	write_sectors /dev/mapper/set 0 4096 1 --size 1024
+	message set relocate 0 30 >/dev/null
+	check "evacuate" dmsetup message set 0 evacuate 2
+	dmsetup suspend set
+	check "the table is resumed as it is" dmsetup resume set
+	check_is "it has not come back" "$(json_spares set)" "[1]"
+	check "a table without it" dmremapctl spare remove set "$two" --force
+	restart set
+	check_is "nor is it missed" "$(json_spares set)" "[1]"
+	check_is "R1: data" "$(sectors /dev/mapper/set 0 4096 --size 64)" "0-4095:1"
+}
+
+test_internal_evacuated_and_resumed() {
+	null_disk data 32
+	null_disk one 8
+	make_set set "$data" "$one" -- --internal 4M
+	write_sectors /dev/mapper/set 0 4096 1 --size 1024
+	message set relocate 0 30 >/dev/null
+	check "evacuate" dmsetup message set 0 evacuate 2
+	dmsetup suspend set
+	check "the table is resumed as it is" dmsetup resume set
+	check_is "it has not come back" "$(json_spares set)" "[1]"
+	check_is "R1: data" "$(sectors /dev/mapper/set 0 4096 --size 64)" "0-4095:1"
+}
+
+# A dead spare that the table still names keeps nobody from anything.
+test_dead_spare_in_the_table() {
+	local dead
+	null_disk data 16
+	null_disk one 8
+	null_disk two 8
+	null_disk cached 8 cache_size=1
+	dm_make spare "$(linear_table "$two")"
+	dead=/dev/mapper/spare
+	make_set set "$data" "$one" "$dead"
+	write_sectors /dev/mapper/set 0 4096 1 --size 1024
+	message set relocate 0 30 >/dev/null
+	dm_swap spare "$(error_table "$dead")"
+	dmsetup message set 0 relocate 100 1 >/dev/null || true
+	write_sectors /dev/mapper/set 0 4096 2 --size 1024 || true
+	check_like "it is out" "$(spare set 2)" "out *"
+	check_is "its blocks were written anew" "$(sectors /dev/mapper/set 0 4096 --size 64)" "0-4095:2"
+	dmsetup suspend set
+	check "suspend and resume" dmsetup resume set
+	check_is "R1: data" "$(sectors /dev/mapper/set 0 4096 --size 64)" "0-4095:2"
+	check "R8: a spare that needs another table" dmremapctl spare add set "$cached"
+	check_is "R1: data" "$(sectors /dev/mapper/set 0 4096 --size 64)" "0-4095:2"
+	check_is "it runs" "$(dmsetup info -c --noheadings -o suspended set)" Active
+	check_like "with the new one" "$(spare set 3)" "active *"
+}

@@ -234,6 +234,11 @@ void *module_page(struct module_set *ms, u32 page)
 	return *p;
 }
 
+const void *module_root(const struct module_set *ms)
+{
+	return ms->set.map.pages[0];
+}
+
 u64 module_page_gen(const struct module_set *ms, u32 page)
 {
 	return ms->set.store.page_gen[page];

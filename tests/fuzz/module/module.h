@@ -57,6 +57,8 @@ int module_commit(struct module_set *set);
 /* A page in memory, to be changed; marked for the next commit. */
 void *module_page(struct module_set *set, uint32_t page);
 
+/* The root as it is in memory: a struct dmr_root. */
+const void *module_root(const struct module_set *set);
 /* Of a page's version on disk; 0: none. */
 uint64_t module_page_gen(const struct module_set *set, uint32_t page);
 uint64_t module_gen(const struct module_set *set);
