@@ -473,7 +473,8 @@ void alert_set_gone(struct daemon *daemon, const char *uuid)
 	bool changed = false;
 
 	LIST_FOREACH(c, &daemon->alerts->conditions, link) {
-		if (!c->uuid || !same(c->uuid, uuid) || c->asleep || c->ended)
+		/* What is over already settles, and is told. */
+		if (!c->uuid || !same(c->uuid, uuid) || c->asleep || c->over)
 			continue;
 		c->asleep = true;
 		c->seen = clock_now();

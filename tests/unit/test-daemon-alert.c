@@ -251,6 +251,18 @@ static void gone_sets(void **state)
 	assert_int_equal(told, 1);
 	pass(86400);
 	assert_int_equal(told, 2);
+
+	/* What was over when it went ends all the same, and can begin again. */
+	low(false, 0);
+	alert_set_gone(&daemon_, SET_A);
+	pass(6);
+	assert_int_equal(told, 3);
+	assert_non_null(strstr(last_fields, "DMREMAP_PHASE=end\n"));
+	low(false, 0);
+	pass(30 * 86400);
+	low(true, 7);
+	assert_int_equal(told, 4);
+	assert_non_null(strstr(last_fields, "DMREMAP_PHASE=begin\n"));
 }
 
 static void subjects(void **state)
