@@ -328,23 +328,40 @@ static void load(struct daemon *daemon)
 
 /* --- Reminders ------------------------------------------------------------------------- */
 
-static uint64_t after(uint64_t then, uint64_t now, uint64_t interval)
+static bool set_back(uint64_t *then, uint64_t now)
 {
-	/* A clock that was set back delays nothing. */
-	return (then > now ? now : then) + interval;
+	if (*then <= now)
+		return false;
+	*then = now;
+	return true;
+}
+
+/* A clock that was set back silences nothing: what lies ahead of it is taken as now. */
+static void follow_clock(struct daemon *daemon, uint64_t now)
+{
+	struct condition *c;
+	bool changed = false;
+
+	LIST_FOREACH(c, &daemon->alerts->conditions, link) {
+		changed |= set_back(&c->seen, now);
+		changed |= set_back(&c->told, now);
+		changed |= set_back(&c->over, now);
+	}
+	if (changed)
+		save(daemon);
 }
 
 /* When something is to be done about it: told, told again, forgotten. */
-static uint64_t due(const struct condition *c, uint64_t reminder, uint64_t now)
+static uint64_t due(const struct condition *c, uint64_t reminder)
 {
 	if (c->asleep)
-		return after(c->seen, now, FORGET_NSEC);
+		return c->seen + FORGET_NSEC;
 	if (c->ended)
-		return after(c->over, now, RETURN_NSEC);
+		return c->over + RETURN_NSEC;
 	if (c->over)
-		return after(c->over, now, SETTLE_NSEC << (c->returns < SETTLE_DOUBLED ?
-							   c->returns : SETTLE_DOUBLED));
-	return reminder ? after(c->told, now, reminder * NSEC_PER_SEC) : UINT64_MAX;
+		return c->over + (SETTLE_NSEC << (c->returns < SETTLE_DOUBLED ?
+						  c->returns : SETTLE_DOUBLED));
+	return reminder ? c->told + reminder * NSEC_PER_SEC : UINT64_MAX;
 }
 
 static void arm(struct daemon *daemon)
@@ -354,9 +371,10 @@ static void arm(struct daemon *daemon)
 	uint64_t next = UINT64_MAX;
 	struct condition *c;
 
+	follow_clock(daemon, now);
 	LIST_FOREACH(c, &alerts->conditions, link)
-		if (due(c, interval, now) < next)
-			next = due(c, interval, now);
+		if (due(c, interval) < next)
+			next = due(c, interval);
 	if (next == UINT64_MAX) {
 		sd_event_source_set_enabled(alerts->timer, SD_EVENT_OFF);
 		return;
@@ -374,7 +392,7 @@ void alert_check(struct daemon *daemon)
 
 	for (c = LIST_FIRST(&daemon->alerts->conditions); c; c = next) {
 		next = LIST_NEXT(c, link);
-		if (due(c, interval, now) > now)
+		if (due(c, interval) > now)
 			continue;
 		changed = true;
 		if (c->asleep || c->ended) {

@@ -173,10 +173,32 @@ static void reminders(void **state)
 	now += 86401 * NSEC_PER_SEC;
 	/* The next one counts from when that is noticed: at the latest a day on. */
 	pass(0);
+	assert_int_equal(told, 4);
 	config.reminder_interval = 0;
 	told = 0;
 	pass(10 * 86400);
 	assert_int_equal(told, 0);
+}
+
+static void clock_set_back(void **state)
+{
+	low(true, 9);
+	now -= 365 * 86400 * NSEC_PER_SEC;
+	restart();
+	/* Kept: however often it is restarted meanwhile. */
+	now += 43200 * NSEC_PER_SEC;
+	restart();
+	low(true, 9);
+	pass(43199);
+	assert_int_equal(told, 1);
+	pass(1);
+	assert_int_equal(told, 2);
+	low(false, 0);
+	now -= 86400 * NSEC_PER_SEC;
+	pass(0);
+	pass(6);
+	assert_int_equal(told, 3);
+	assert_non_null(strstr(last_fields, "DMREMAP_PHASE=end\n"));
 }
 
 /* One that comes and goes is told ever less often. */
@@ -390,6 +412,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(once, begin, end),
 		cmocka_unit_test_setup_teardown(reminders, begin, end),
+		cmocka_unit_test_setup_teardown(clock_set_back, begin, end),
 		cmocka_unit_test_setup_teardown(flapping, begin, end),
 		cmocka_unit_test_setup_teardown(restarts, begin, end),
 		cmocka_unit_test_setup_teardown(gone_sets, begin, end),
