@@ -38,17 +38,6 @@ static uint64_t now_seconds(void)
 	return clock_now() / NSEC_PER_SEC;
 }
 
-static struct past get_past(struct daemon *daemon, const char *uuid)
-{
-	struct json_object *o = json_get(state_get(daemon, STATE_KEY), uuid);
-
-	return (struct past){
-		.first_seen = json_get_number(o, "first-seen"),
-		.last_end = json_get_number(o, "last-end"),
-		.running = json_get_number(o, "running"),
-	};
-}
-
 static void put_past(struct daemon *daemon, const char *uuid, const struct past *past)
 {
 	struct json_object *all = state_get(daemon, STATE_KEY);
@@ -61,6 +50,25 @@ static void put_past(struct daemon *daemon, const char *uuid, const struct past 
 	json_add_number(o, "running", past->running);
 	json_add(all, uuid, o);
 	state_put(daemon, STATE_KEY, all);
+}
+
+/* A clock that was set back puts none off: what lies ahead of it is taken as now. */
+static struct past get_past(struct daemon *daemon, const char *uuid)
+{
+	struct json_object *o = json_get(state_get(daemon, STATE_KEY), uuid);
+	uint64_t now = now_seconds();
+	struct past past = {
+		.first_seen = json_get_number(o, "first-seen"),
+		.last_end = json_get_number(o, "last-end"),
+		.running = json_get_number(o, "running"),
+	};
+
+	if (past.first_seen <= now && past.last_end <= now)
+		return past;
+	past.first_seen = past.first_seen > now ? now : past.first_seen;
+	past.last_end = past.last_end > now ? now : past.last_end;
+	put_past(daemon, uuid, &past);
+	return past;
 }
 
 /* The same for a set each time, spread over @span: not all disks at once. */
@@ -80,19 +88,20 @@ static uint64_t due(struct daemon *daemon, struct watched_set *set)
 				      set->device.uuid)->scrub_interval, when;
 	const struct dmremap_scrub *scrub = &set->device.scrub;
 	struct past past = get_past(daemon, set->device.uuid);
+	uint64_t now = now_seconds(), end = scrub->started + scrub->elapsed;
 
 	if (!interval || !set->known || scrub->state == DMREMAP_SCRUB_RUNNING ||
 	    scrub->state == DMREMAP_SCRUB_PAUSED || (set->scrub && set->scrub->busy))
 		return UINT64_MAX;
-	if (scrub->state == DMREMAP_SCRUB_DONE &&
-	    scrub->started + scrub->elapsed > past.last_end)
-		past.last_end = scrub->started + scrub->elapsed;
-	if (past.last_end > now_seconds())
-		past.last_end = now_seconds();
+	/* By a clock that was set back since, it says nothing. */
+	if (scrub->state == DMREMAP_SCRUB_DONE && end > past.last_end && end <= now)
+		past.last_end = end;
 	if (past.last_end)
 		when = past.last_end + interval;
 	else
 		when = past.first_seen + interval / 30 + spread(set->device.uuid, interval / 30);
+	if (set->scrub && set->scrub->not_before > now + FAILED_WAIT)
+		set->scrub->not_before = now + FAILED_WAIT;
 	if (set->scrub && set->scrub->not_before > when)
 		when = set->scrub->not_before;
 	return when;
@@ -195,7 +204,7 @@ void scrub_set_known(struct daemon *daemon, struct watched_set *set)
 
 	if (!daemon->scrubs)
 		return;
-	if (!past.first_seen || past.first_seen > now_seconds()) {
+	if (!past.first_seen) {
 		past.first_seen = now_seconds();
 		put_past(daemon, set->device.uuid, &past);
 	}
