@@ -576,6 +576,9 @@ static void want(struct smart *smart, const struct disk *disk)
 		load_drive(smart, d);
 		LIST_INSERT_HEAD(&smart->drives, d, link);
 		smart->nr++;
+		/* What it said before holds until it says otherwise. */
+		if (smart->daemon->config->smart)
+			judge(smart, d);
 	}
 	d->disk = *disk;
 	d->wanted = true;

@@ -397,6 +397,28 @@ static void tells(void **unused)
 	assert_int_equal(health_changes, 1);
 }
 
+/* After a restart it does not answer: what it said last holds. */
+static void remembers(void **unused)
+{
+	disks(1, (const char *const[]){ "sda" });
+	script("cat tests/unit/smartctl/ata-failing.json; exit 24");
+	assert_int_equal(smart_start(&daemon_), 0);
+	UNTIL(failing);
+	smart_stop(&daemon_);
+	script("cat tests/unit/smartctl/gone.json; exit 2");
+	failing = false;
+	health_changes = 0;
+	assert_int_equal(smart_start(&daemon_), 0);
+	UNTIL(complaints == 1);
+	assert_true(failing && smart_failing(&daemon_, 8, 0));
+	assert_int_equal(health_changes, 1);
+	/* Unless it is not to be asked at all. */
+	smart_stop(&daemon_);
+	config.smart = failing = false;
+	assert_int_equal(smart_start(&daemon_), 0);
+	assert_false(failing || smart_failing(&daemon_, 8, 0));
+}
+
 /* One of two drives with the same serial number fails: the other does not deny it. */
 static void same_serial(void **unused)
 {
@@ -536,7 +558,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ata), cmocka_unit_test(nvme), cmocka_unit_test(scsi),
 		cmocka_unit_test(no_values), cmocka_unit_test(garbage), cmocka_unit_test(growth),
-		ASKING(asks_all), ASKING(tells), ASKING(same_serial), ASKING(grows), ASKING(hangs), ASKING(program_hangs), ASKING(never_two),
+		ASKING(asks_all), ASKING(tells), ASKING(remembers), ASKING(same_serial),
+		ASKING(grows), ASKING(hangs), ASKING(program_hangs), ASKING(never_two),
 		ASKING(lies), ASKING(no_program), ASKING(switched_off),
 	};
 
