@@ -328,6 +328,8 @@ void policy_set_gone(struct daemon *daemon, struct watched_set *set);
 int scrub_start(struct daemon *daemon);
 void scrub_event(struct daemon *daemon, struct watched_set *set,
 		 const struct dmremap_event *event);
+/* It began or ended, as a dump tells: the event may have been lost. */
+void scrub_changed(struct daemon *daemon, struct watched_set *set);
 /* The set is there, and all of it is known. */
 void scrub_set_known(struct daemon *daemon, struct watched_set *set);
 void scrub_set_gone(struct daemon *daemon, struct watched_set *set);

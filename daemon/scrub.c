@@ -230,15 +230,22 @@ static void tell_end(struct daemon *daemon, const struct watched_set *set)
 void scrub_event(struct daemon *daemon, struct watched_set *set,
 		 const struct dmremap_event *event)
 {
-	struct past past = get_past(daemon, set->device.uuid);
-	bool running = event->scrub.state == DMREMAP_SCRUB_RUNNING;
-
 	if (!event->has_scrub)
 		return;
 	set->device.scrub = event->scrub;
 	if (event->scrub.state == DMREMAP_SCRUB_DONE)
 		tell_end(daemon, set);
-	if (!running && event->scrub.state != DMREMAP_SCRUB_PAUSED)
+	scrub_changed(daemon, set);
+}
+
+void scrub_changed(struct daemon *daemon, struct watched_set *set)
+{
+	struct past past = get_past(daemon, set->device.uuid);
+	bool running = set->device.scrub.state == DMREMAP_SCRUB_RUNNING;
+
+	if (!daemon->scrubs)
+		return;
+	if (!running && set->device.scrub.state != DMREMAP_SCRUB_PAUSED)
 		past.last_end = now_seconds();
 	if (running != past.running || !running) {
 		past.running = running;

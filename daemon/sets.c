@@ -327,6 +327,7 @@ static void take(struct daemon *daemon, struct watched_set *set,
 		 const struct dumped_set *dumped)
 {
 	bool members = !same_members(set, dumped), first = !set->known;
+	enum dmremap_scrub_state scrub = set->device.scrub.state;
 
 	if (set->device.session && set->device.session != dumped->device.session) {
 		end_session(daemon, set);
@@ -347,6 +348,8 @@ static void take(struct daemon *daemon, struct watched_set *set,
 	policy_update(daemon, set);
 	if (first)
 		scrub_set_known(daemon, set);
+	else if (set->device.scrub.state != scrub)
+		scrub_changed(daemon, set);
 	spares_set_changed(daemon, set);
 	if (members)
 		smart_members_changed(daemon);

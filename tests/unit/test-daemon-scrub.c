@@ -150,6 +150,24 @@ static void interval(void **state)
 	assert_int_equal(started, 2);
 }
 
+/* What ended is known from a dump alone; so is what a person cancelled. */
+static void end_is_lost(void **state)
+{
+	scrub_set_known(&daemon_, &set);
+	pass(2);
+	assert_int_equal(started, 1);
+	set.device.scrub.state = DMREMAP_SCRUB_IDLE;
+	scrub_changed(&daemon_, &set);
+	pass(29);
+	assert_int_equal(started, 1);
+	pass(1);
+	assert_int_equal(started, 2);
+	set.device.scrub.state = DMREMAP_SCRUB_PAUSED;
+	scrub_changed(&daemon_, &set);
+	pass(365);
+	assert_int_equal(started, 2);
+}
+
 static void clock_set_back(void **state)
 {
 	scrub_set_known(&daemon_, &set);
@@ -180,6 +198,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(interval, begin, end),
+		cmocka_unit_test_setup_teardown(end_is_lost, begin, end),
 		cmocka_unit_test_setup_teardown(clock_set_back, begin, end),
 	};
 

@@ -80,7 +80,7 @@ int dmremap_nl_spares(struct dmremap_nl *nl, const char *name, dmremap_nl_spare_
 static worker_fn job_fn;
 static worker_done_fn job_done;
 static void *job_arg;
-static unsigned int jobs, errors, ended_sessions;
+static unsigned int jobs, errors, ended_sessions, scrub_changes;
 static bool holds[NR_ALERTS];
 static uint64_t counts[NR_ALERTS];
 
@@ -152,6 +152,11 @@ void scrub_set_known(struct daemon *daemon, struct watched_set *set)
 {
 }
 
+void scrub_changed(struct daemon *daemon, struct watched_set *set)
+{
+	scrub_changes++;
+}
+
 void scrub_set_gone(struct daemon *daemon, struct watched_set *set)
 {
 }
@@ -178,7 +183,7 @@ static int begin(void **state)
 {
 	memset(&daemon_, 0, sizeof(daemon_));
 	memset(holds, 0, sizeof(holds));
-	nr_module = jobs = errors = asked = ended_sessions = 0;
+	nr_module = jobs = errors = asked = ended_sessions = scrub_changes = 0;
 	module_error = 0;
 	goes = NULL;
 	assert_true(sd_event_new(&daemon_.event) >= 0);
@@ -380,6 +385,24 @@ static void another_session(void **state)
 	assert_int_equal(set_find(&daemon_, "a")->seq, 1);
 }
 
+/* The event that told of the end was lost. */
+static void scrub_ends(void **state)
+{
+	add_set("a")->scrub.state = DMREMAP_SCRUB_RUNNING;
+	all_known();
+	all_known();
+	assert_int_equal(scrub_changes, 0);
+	module[0].scrub.state = DMREMAP_SCRUB_DONE;
+	all_known();
+	all_known();
+	assert_int_equal(scrub_changes, 1);
+	/* Of another activation all is told anew. */
+	module[0].session = 2;
+	module[0].scrub.state = DMREMAP_SCRUB_RUNNING;
+	all_known();
+	assert_int_equal(scrub_changes, 1);
+}
+
 /* It does not answer: told, kept, and not asked all the time. */
 static void no_answer(void **state)
 {
@@ -436,6 +459,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(gone_before_its_spares, begin, end),
 		cmocka_unit_test_setup_teardown(answer_is_older, begin, end),
 		cmocka_unit_test_setup_teardown(another_session, begin, end),
+		cmocka_unit_test_setup_teardown(scrub_ends, begin, end),
 		cmocka_unit_test_setup_teardown(no_answer, begin, end),
 		cmocka_unit_test_setup_teardown(room, begin, end),
 	};
