@@ -349,7 +349,7 @@ void sample_stop(struct daemon *daemon);
 struct disk {
 	char path[DMREMAP_PATH_SIZE];	/* /dev/sda */
 	unsigned int major, minor;
-	char serial[DMR_ID_SIZE];	/* empty if it has none */
+	char serial[DMR_ID_SIZE];	/* empty if it has none, or is virtual */
 	char wwn[DMR_ID_SIZE];
 	char model[64];
 	bool rotational, virtual_;

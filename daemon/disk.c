@@ -125,6 +125,13 @@ static bool is_virtual(const char *dir, const char *name)
 	return realpath(dir, real) && strstr(real, "/devices/virtual/block/");
 }
 
+static void read_serial(const char *dir, struct disk *disk)
+{
+	if (read_text(dir, "serial", disk->serial, sizeof(disk->serial)) &&
+	    read_text(dir, "device/serial", disk->serial, sizeof(disk->serial)))
+		scsi_serial(dir, disk->serial, sizeof(disk->serial));
+}
+
 static void describe(const char *dir, const char *name, unsigned int major, unsigned int minor,
 		     struct disk *disk)
 {
@@ -138,15 +145,15 @@ static void describe(const char *dir, const char *name, unsigned int major, unsi
 	for (p = disk->path; *p; p++)
 		if (*p == '!')
 			*p = '/';
-	if (read_text(dir, "serial", disk->serial, sizeof(disk->serial)) &&
-	    read_text(dir, "device/serial", disk->serial, sizeof(disk->serial)))
-		scsi_serial(dir, disk->serial, sizeof(disk->serial));
+	disk->virtual_ = is_virtual(dir, name);
+	/* virtio-blk asks the host for it, for as long as that takes. */
+	if (!disk->virtual_)
+		read_serial(dir, disk);
 	if (read_text(dir, "wwid", disk->wwn, sizeof(disk->wwn)))
 		read_text(dir, "device/wwid", disk->wwn, sizeof(disk->wwn));
 	read_text(dir, "device/model", disk->model, sizeof(disk->model));
 	disk->rotational = !read_text(dir, "queue/rotational", text, sizeof(text)) &&
 			   strcmp(text, "0");
-	disk->virtual_ = is_virtual(dir, name);
 }
 
 /* A disk is asked once, whatever the number of its paths, or of its NVMe namespaces. */

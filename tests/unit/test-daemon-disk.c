@@ -197,7 +197,8 @@ static void virtual_disks(void **state)
 	device("devices/pci0/block/cciss!c0d0", "104:0");
 	assert_int_equal(resolve(254, 0), 1);
 	assert_true(disks[0].virtual_);
-	assert_string_equal(disks[0].serial, "root");
+	/* That read would wait for the host. */
+	assert_string_equal(disks[0].serial, "");
 	assert_int_equal(resolve(7, 0), 1);
 	assert_true(disks[0].virtual_);
 	assert_int_equal(resolve(252, 0), 1);
@@ -207,6 +208,24 @@ static void virtual_disks(void **state)
 	assert_int_equal(resolve(104, 0), 1);
 	assert_false(disks[0].virtual_);
 	assert_string_equal(disks[0].path, "/dev/cciss/c0d0");
+}
+
+/* The host of a virtual disk is not asked, and does not answer. */
+static void serial_hangs(void **state)
+{
+	char path[256];
+
+	device("devices/pci0/virtio0/block/vdb", "254:16");
+	device("devices/pci0/virtio1/block/vdc", "254:32");
+	device("devices/virtual/block/dm-0", "253:0");
+	slave("devices/virtual/block/dm-0", "devices/pci0/virtio0/block/vdb");
+	slave("devices/virtual/block/dm-0", "devices/pci0/virtio1/block/vdc");
+	snprintf(path, sizeof(path), "%s/sys/devices/pci0/virtio0/block/vdb/serial", root);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	alarm(10);
+	assert_int_equal(resolve(253, 0), 2);
+	alarm(0);
+	assert_true(disks[0].virtual_ && disks[1].virtual_);
 }
 
 static void strange_trees(void **state)
@@ -253,7 +272,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(partition), TEST(stack), TEST(multipath), TEST(nvme), TEST(virtual_disks),
-		TEST(strange_trees),
+		TEST(serial_hangs), TEST(strange_trees),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
