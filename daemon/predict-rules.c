@@ -159,6 +159,8 @@ static bool all_slow(struct rules_state *s, uint64_t block, uint64_t now)
 	unsigned int i, oldest = 0, recent = 0;
 
 	for (i = 0; i < NR_REGIONS; i++) {
+		/* The clock may have been set back. */
+		s->regions[i].when = MIN(s->regions[i].when, now);
 		if (s->regions[i].number == number) {
 			s->regions[i].when = now;
 			return false;
@@ -178,6 +180,7 @@ static void slow_at(struct rules_state *s, const struct predict_set *set, uint64
 
 	if (own_doing(s, first, end, now))
 		return;
+	s->all_slow_until = MIN(s->all_slow_until, now + ALL_SLOW_NS);
 	if (all_slow(s, first, now)) {
 		s->all_slow_until = now + ALL_SLOW_NS;
 		s->nr_chases = 0;

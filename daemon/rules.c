@@ -249,7 +249,7 @@ static void tell_failed(struct set_rules *r, const struct watched_set *set, cons
 		.sector = m->danger.first * set->device.block_sectors,
 	};
 
-	if (r->failed_told && now < r->failed_told + FAILED_NS)
+	if (r->failed_told && now - r->failed_told < FAILED_NS)
 		return;
 	r->failed_told = now;
 	alert_tell(r->daemon, &alert);

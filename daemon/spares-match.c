@@ -93,10 +93,15 @@ struct candidate *spare_choose(struct candidates *candidates,
 	struct candidate *c, *best = NULL;
 
 	LIST_FOREACH(c, candidates, link)
-		if (now >= c->retry_at && !spare_unfit(c, d, config) &&
+		if (!spare_waits(c, now) && !spare_unfit(c, d, config) &&
 		    (!best || better(c, best, d)))
 			best = c;
 	return best;
+}
+
+bool spare_waits(const struct candidate *c, uint64_t now)
+{
+	return c->fails && now - c->failed_at < spare_backoff(c->fails) * NSEC_PER_SEC;
 }
 
 uint64_t spare_backoff(unsigned int fails)

@@ -25,7 +25,7 @@
 /* A spare was added, and what is known of the set may be older. */
 struct set_spares {
 	unsigned int nr_before;
-	uint64_t until;
+	uint64_t since;
 };
 
 struct spares {
@@ -294,8 +294,7 @@ static void await_news(struct daemon *daemon, struct watched_set *set)
 	if (!set->spare_search)
 		set->spare_search = calloc(1, sizeof(*set->spare_search));
 	if (set->spare_search)
-		*set->spare_search = (struct set_spares){ set->nr_spares,
-							  clock_now() + NEWS_NS };
+		*set->spare_search = (struct set_spares){ set->nr_spares, clock_now() };
 	set_refresh(daemon, set);
 }
 
@@ -303,7 +302,7 @@ static bool news_awaited(const struct watched_set *set, uint64_t now)
 {
 	const struct set_spares *s = set->spare_search;
 
-	return s && now < s->until && set->nr_spares <= s->nr_before;
+	return s && now - s->since < NEWS_NS && set->nr_spares <= s->nr_before;
 }
 
 static void add_done(struct daemon *daemon, void *arg, int result,
@@ -338,7 +337,7 @@ static void add_done(struct daemon *daemon, void *arg, int result,
 	} else {
 		if (c) {
 			c->fails++;
-			c->retry_at = clock_now() + spare_backoff(c->fails) * NSEC_PER_SEC;
+			c->failed_at = clock_now();
 		}
 		/* Whoever labelled it just now may still be looking at it. */
 		if (result == -EBUSY && c && spare_backoff(c->fails) < 60) {
@@ -474,7 +473,7 @@ static bool retries(struct spares *spares)
 	uint64_t now = clock_now();
 
 	LIST_FOREACH(c, &spares->candidates, link)
-		if (c->retry_at > now)
+		if (spare_waits(c, now))
 			return true;
 	return false;
 }
@@ -581,7 +580,7 @@ void spares_reload(struct daemon *daemon)
 	if (!daemon->spares)
 		return;
 	LIST_FOREACH(c, &daemon->spares->candidates, link)
-		c->retry_at = c->fails = 0;
+		c->fails = 0;
 	consider(daemon);
 }
 

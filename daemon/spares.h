@@ -15,7 +15,7 @@ struct candidate {
 	struct dmremap_label label;
 	bool failing;			/* the drive below says so */
 	unsigned int fails;		/* attempts in a row that came to nothing */
-	uint64_t retry_at;		/* not before; nanoseconds */
+	uint64_t failed_at;		/* the last of them; nanoseconds */
 };
 
 LIST_HEAD(candidates, candidate);
@@ -63,6 +63,8 @@ const char *spare_unfit(const struct candidate *candidate,
 struct candidate *spare_choose(struct candidates *candidates,
 			       const struct dmremap_nl_device *device,
 			       const struct set_config *config, uint64_t now);
+/* Is it too early for another attempt? Not if the clock was set back. */
+bool spare_waits(const struct candidate *candidate, uint64_t now);
 /* Seconds to wait after so many failures in a row. */
 uint64_t spare_backoff(unsigned int fails);
 

@@ -511,6 +511,23 @@ static void busy_device(void **unused)
 	assert_int_equal(saved(90000, 10), 10);
 }
 
+/* A device that was busy by a clock that was set back is not busy until that is made up. */
+static void busy_later(void **unused)
+{
+	unsigned int i;
+
+	new_disk(0, 0, FAST);
+	for (i = 0; i < 20; i++)
+		told(DMR_NL_EVENT_SLOW, i * 4096, 1);
+	memset(disk + 20500, SLOW, 10);
+	now -= DAY;
+	told(DMR_NL_EVENT_SLOW, 20505, 1);
+	now += 3600 * SECOND;
+	told(DMR_NL_EVENT_SLOW, 20505, 1);
+	play(100);
+	assert_int_equal(saved(20500, 10), 10);
+}
+
 /* A region that is dead is not walked through, and what lies at its edge is saved. */
 static void dead_region(void **unused)
 {
@@ -545,7 +562,7 @@ int main(void)
 		TEST(budget), TEST(reserve), TEST(neighbours), TEST(what_is_no_evidence),
 		TEST(switched_off), TEST(hostile), TEST(storm), TEST(slow_region),
 		TEST(busy_reader), TEST(any_order), TEST(again), TEST(busy_device),
-		TEST(dead_region), TEST(feedback),
+		TEST(busy_later), TEST(dead_region), TEST(feedback),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

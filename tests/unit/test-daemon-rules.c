@@ -490,6 +490,20 @@ static void unplugged(void **unused)
 	assert_non_null(strstr(last_detail, "could not be read"));
 }
 
+static void fails_by_another_clock(void **unused)
+{
+	module.error = -ENOSPC;
+	told(DMR_NL_EVENT_LOST, 5000, 1);
+	run();
+	told(DMR_NL_EVENT_LOST, 15000, 1);
+	run();
+	assert_int_equal(alerts[ALERT_MOVE_FAILED], 1);
+	clock_ -= DAY;
+	told(DMR_NL_EVENT_LOST, 25000, 1);
+	run();
+	assert_int_equal(alerts[ALERT_MOVE_FAILED], 2);
+}
+
 static void fails(void **unused)
 {
 	unsigned int i;
@@ -554,7 +568,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(moves), TEST(portions), TEST(out_of_time), TEST(budget), TEST(killed),
 		TEST(healthy), TEST(reserve), TEST(stale), TEST(switched_off), TEST(cannot),
-		TEST(outage), TEST(unplugged), TEST(fails), TEST(another_session),
+		TEST(outage), TEST(unplugged), TEST(fails),
+		TEST(fails_by_another_clock), TEST(another_session),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

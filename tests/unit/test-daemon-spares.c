@@ -49,7 +49,7 @@ static struct candidate *add(unsigned int i, const char *domain, uint32_t tier, 
 
 static struct candidate *choose(void)
 {
-	return spare_choose(&candidates, &device, &config, 1000);
+	return spare_choose(&candidates, &device, &config, 1000 * NSEC_PER_SEC);
 }
 
 static void needed(void **state)
@@ -106,9 +106,15 @@ static void fits(void **state)
 	c->failing = true;
 	assert_null(choose());
 	c->failing = false;
-	c->retry_at = 1001;
+	c->fails = 4;
+	c->failed_at = 941 * NSEC_PER_SEC;
 	assert_null(choose());
-	c->retry_at = 0;
+	c->failed_at = 940 * NSEC_PER_SEC;
+	assert_ptr_equal(choose(), c);
+	/* The clock was set back. */
+	c->failed_at = 1001 * NSEC_PER_SEC;
+	assert_ptr_equal(choose(), c);
+	c->fails = 0;
 	c->major = 253;
 	c->minor = 7;
 	assert_null(choose());
