@@ -337,6 +337,7 @@ struct dmri_found {		/* an anchor that was found on a device */
 	u64 device_sectors;
 	u64 region_start;
 	bool internal;
+	char twin[DMREMAP_PATH_SIZE];	/* carries the same, and nothing speaks for either */
 };
 
 struct dmremap_set {

@@ -101,7 +101,7 @@ static bool in_table(const struct active *a, const struct dmri_found *f)
  * mirror, or a copied disk. What the running set uses is right; else what
  * nothing else is built on, if that leaves one.
  */
-static void resolve_twins(struct dmremap_scan *scan, struct dmremap_set *set,
+static void resolve_twins(struct dmremap_scan *scan, const struct dmremap_set *set,
 			  struct dmri_found *old, const struct dmri_found *new)
 {
 	const struct active *a = active_by_uuid(scan, set->info.uuid);
@@ -109,11 +109,21 @@ static void resolve_twins(struct dmremap_scan *scan, struct dmremap_set *set,
 	bool new_used = a ? !in_table(a, new) : dmri_has_holders(new->major, new->minor);
 
 	if (old_used == new_used && !a)
-		dmri_text(set->ambiguous, sizeof(set->ambiguous),
-			  "%s and %s carry the same member of the set; one is a copy of the other. Detach one.",
-			  old->path, new->path);
+		dmri_copy(old->twin, sizeof(old->twin), new->path);
 	if (old_used && !new_used)
 		*old = *new;
+}
+
+/* When all devices were seen: one on top of two twins may have been the last. */
+static void judge_twins(struct dmremap_set *set)
+{
+	unsigned int i;
+
+	for (i = 0; i < set->nr_found; i++)
+		if (*set->found[i].twin)
+			dmri_text(set->ambiguous, sizeof(set->ambiguous),
+				  "%s and %s carry the same member of the set; one is a copy of the other. Detach one.",
+				  set->found[i].path, set->found[i].twin);
 }
 
 static bool same_device(const struct dmri_found *a, const struct dmri_found *b)
@@ -411,8 +421,10 @@ int dmremap_scan_new(unsigned int flags, const char *const *paths,
 	if (r < 0)
 		return r == -ENOMEM || r == -EMFILE || r == -ENFILE ?
 		       dmri_error_sys(err, r, "Looking for sets") : r;
-	for (i = 0; i < scan->nr; i++)
+	for (i = 0; i < scan->nr; i++) {
+		judge_twins(scan->sets[i]);
 		list_members(scan->sets[i]);
+	}
 	for (i = 0; i < scan->nr_active && !r; i++)
 		r = take_active(scan, &scan->active[i]);
 	if (r < 0)

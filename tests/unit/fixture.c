@@ -60,6 +60,16 @@ int __wrap_dmri_dev_read(struct dmri_dev *dev, u64 sector, void *buf, size_t byt
 
 const char *fx_known;
 bool fx_block;
+const char *const *fx_devices;
+
+static void number(struct dmri_dev *dev)
+{
+	unsigned int i;
+
+	for (i = 0; fx_devices && fx_devices[i]; i++)
+		if (!strcmp(fx_devices[i], dev->path))
+			dev->minor = i + 1;
+}
 
 int __real_dmri_dev_open(const char *path, unsigned int flags, struct dmri_dev **dev,
 			 struct dmremap_error *err);
@@ -71,6 +81,8 @@ int __wrap_dmri_dev_open(const char *path, unsigned int flags, struct dmri_dev *
 
 	if (!r && fx_block)
 		(*dev)->block = true;
+	if (!r)
+		number(*dev);
 	return r;
 }
 
@@ -154,6 +166,7 @@ void fx_files(struct fixture *fx, unsigned int nr)
 	fx_unreadable(0, 0);
 	fx_known = NULL;
 	fx_block = false;
+	fx_devices = NULL;
 	dmri_text(fx->dir, sizeof(fx->dir), "%s/dmr-unit-XXXXXX", getenv("TMPDIR") ?: "/tmp");
 	assert_non_null(mkdtemp(fx->dir));
 	dmri_text(fx->data, sizeof(fx->data), "%s/data", fx->dir);

@@ -76,6 +76,8 @@ void fx_unreadable(uint64_t first, uint64_t sectors);
 extern const char *fx_known;
 /* Files pass as block devices. */
 extern bool fx_block;
+/* Files that have the numbers 0:1, 0:2, ...; NULL: none has one. */
+extern const char *const *fx_devices;
 
 /* What the stand-in for the module answers: messages seen, one per line. */
 extern char fx_messages[65536];

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is made of the relations between devices. A tree that looks like sysfs stands in for
+ * it; files are the devices 0:1, 0:2, ...
+ */
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+#include "fixture.h"
+
+static struct fixture fx;
+static bool tree;		/* there is one */
+
+/* --- The stand-in --------------------------------------------------------- */
+
+static const char *place_of(const char *path, char *buf, size_t size)
+{
+	if (!tree || strncmp(path, "/sys/", 5))
+		return path;
+	dmri_text(buf, size, "%s%s", fx.dir, path);
+	return buf;
+}
+
+int open64(const char *path, int flags, ...)
+{
+	char buf[512];
+
+	return syscall(SYS_openat, AT_FDCWD, place_of(path, buf, sizeof(buf)), flags, 0600);
+}
+
+DIR *opendir(const char *path)
+{
+	int fd = open64(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? NULL : fdopendir(fd);
+}
+
+ssize_t readlink(const char *path, char *target, size_t size)
+{
+	char buf[512];
+
+	return syscall(SYS_readlinkat, AT_FDCWD, place_of(path, buf, sizeof(buf)), target, size);
+}
+
+/* @fmt: a command that is run in the tree. */
+static void sys(const char *fmt, ...)
+{
+	char command[1024];
+	va_list args;
+	size_t n;
+
+	dmri_text(command, sizeof(command), "set -e; mkdir -p %s/sys/dev/block; cd %s/sys; ",
+		  fx.dir, fx.dir);
+	n = strlen(command);
+	va_start(args, fmt);
+	vsnprintf(command + n, sizeof(command) - n, fmt, args);
+	va_end(args);
+	assert_int_equal(system(command), 0);
+	tree = true;
+}
+
+/* @path: "block/sda". */
+static void device(const char *path, const char *devno)
+{
+	sys("mkdir -p %s/holders; ln -s ../../%s dev/block/%s", path, path, devno);
+}
+
+static int done(void **state)
+{
+	tree = false;
+	fx_done(&fx);
+	return 0;
+}
+
+/* --- One member on several devices ---------------------------------------- */
+
+#define TWINS	4
+
+static char twins[TWINS][128];
+
+static void make_twins(void)
+{
+	static const char *devices[TWINS + 1];
+	char name[32], devno[32];
+	unsigned int i;
+
+	for (i = 0; i < TWINS; i++) {
+		dmri_text(twins[i], sizeof(twins[i]), "%s/twin%u", fx.dir, i + 1);
+		fx_copy(fx.spares[0], twins[i]);
+		dmri_text(name, sizeof(name), "block/twin%u", i + 1);
+		dmri_text(devno, sizeof(devno), "0:%u", i + 1);
+		device(name, devno);
+		devices[i] = twins[i];
+	}
+	fx_devices = devices;
+}
+
+static void hold(unsigned int held)
+{
+	unsigned int i;
+
+	sys("rm -f block/*/holders/*");
+	for (i = 0; i < TWINS; i++)
+		if (held & 1u << i)
+			sys("touch block/twin%u/holders/dm-0", i + 1);
+}
+
+/* @order: @nr different ones of the twins, found in this order after the data device. */
+static void check_order(const unsigned int *order, unsigned int nr, unsigned int held)
+{
+	const char *paths[TWINS + 2] = { fx.data };
+	unsigned int i, nr_free = 0, one = 0;
+
+	for (i = 0; i < nr; i++) {
+		paths[i + 1] = twins[order[i]];
+		if (held & 1u << order[i])
+			continue;
+		one = order[i];
+		nr_free++;
+	}
+	dmremap_scan_free(fx.scan);
+	fx.scan = NULL;
+	assert_int_equal(dmremap_scan_new(DMREMAP_SCAN_LOAD, paths, &fx.scan, &fx.err), 0);
+	assert_int_equal(dmremap_scan_next(fx.scan, &fx.set), 1);
+	assert_int_equal(fx_info(&fx)->nr_members, 2);
+	if (nr_free == 1 || nr == 1) {
+		assert_string_equal(fx_info(&fx)->reason, "");
+		assert_int_equal(fx_info(&fx)->verdict, DMREMAP_READY);
+		assert_string_equal(fx_info(&fx)->members[1].path, twins[nr == 1 ? order[0] : one]);
+		assert_int_equal(dmri_set_writable(fx.set, &fx.err), 0);
+	} else {
+		assert_int_equal(fx_info(&fx)->verdict, DMREMAP_REFUSED);
+		assert_contains(fx_info(&fx)->reason, "carry the same member");
+		assert_int_equal(dmri_set_writable(fx.set, &fx.err), -ENOTUNIQ);
+	}
+}
+
+/* All orders of all choices of them that begin with the first @nr of @order. */
+static unsigned int check_orders(unsigned int *order, unsigned int nr, unsigned int held)
+{
+	unsigned int i, n, checked = 0;
+
+	if (nr) {
+		check_order(order, nr, held);
+		checked++;
+	}
+	for (i = 0; i < TWINS && nr < TWINS; i++) {
+		for (n = 0; n < nr && order[n] != i; n++)
+			;
+		if (n < nr)
+			continue;
+		order[nr] = i;
+		checked += check_orders(order, nr + 1, held);
+	}
+	return checked;
+}
+
+static void twins_in_all_orders(void **state)
+{
+	unsigned int order[TWINS], held;
+
+	fx_create(&fx, 0, 1);
+	make_twins();
+	for (held = 0; held < 1u << TWINS; held++) {
+		hold(held);
+		assert_int_equal(check_orders(order, 0, held), 4 + 12 + 24 + 24);
+	}
+}
+
+#define TEST(f)	cmocka_unit_test_teardown(f, done)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(twins_in_all_orders),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
