@@ -145,7 +145,10 @@ struct dmri_devno {
 
 /* All block devices that may carry something, without touching any. */
 int dmri_block_devices(struct dmri_devno **list, size_t *nr, struct dmremap_error *err);
-/* Have udev's rules, and who waits for spares, look at a device again. */
+/*
+ * Have udev's rules, and who waits for spares, look at a device again, and after it at its
+ * partitions: what they are shown as depends on what it is.
+ */
 void dmri_udev_change(unsigned int major, unsigned int minor);
 
 /* --- probe.c ------------------------------------------------------------- */

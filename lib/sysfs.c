@@ -284,14 +284,35 @@ int dmri_block_devices(struct dmri_devno **ret, size_t *ret_nr, struct dmremap_e
 	return 0;
 }
 
-void dmri_udev_change(unsigned int major, unsigned int minor)
+/* Only what other programs are shown depends on it. */
+static void tell_change(unsigned int major, unsigned int minor, const char *attr)
 {
 	_close_ int fd = -1;
-	char path[64];
+	char path[320];
 
-	dmri_text(path, sizeof(path), "/sys/dev/block/%u:%u/uevent", major, minor);
+	dmri_text(path, sizeof(path), "/sys/dev/block/%u:%u/%s", major, minor, attr);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
-	/* Only what other programs are shown depends on it. */
 	if (fd >= 0 && write(fd, "change", 6) < 0)
 		return;
+}
+
+void dmri_udev_change(unsigned int major, unsigned int minor)
+{
+	char path[64], attr[280];
+	_dir_ DIR *dir = NULL;
+	struct dirent *e;
+	u64 number;
+
+	tell_change(major, minor, "uevent");
+	dmri_text(path, sizeof(path), "/sys/dev/block/%u:%u", major, minor);
+	dir = opendir(path);
+	while (dir && (e = readdir(dir))) {
+		if (e->d_name[0] == '.')
+			continue;
+		dmri_text(attr, sizeof(attr), "%s/partition", e->d_name);
+		if (dmri_sysfs_u64(major, minor, attr, &number) < 0)
+			continue;
+		dmri_text(attr, sizeof(attr), "%s/uevent", e->d_name);
+		tell_change(major, minor, attr);
+	}
 }

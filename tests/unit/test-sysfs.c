@@ -59,7 +59,7 @@ static void sys(const char *fmt, ...)
 	tree = true;
 }
 
-/* @path: "block/sda". */
+/* @path: "block/sda", "block/sda/sda1". */
 static void device(const char *path, const char *devno)
 {
 	sys("mkdir -p %s/holders; ln -s ../../%s dev/block/%s", path, path, devno);
@@ -167,12 +167,56 @@ static void twins_in_all_orders(void **state)
 	}
 }
 
+/* --- Events ---------------------------------------------------------------- */
+
+static void partition(const char *path, const char *devno)
+{
+	device(path, devno);
+	sys("echo 1 >%s/partition", path);
+}
+
+static void told(const char *path, const char *what)
+{
+	char got[16] = "", attr[300];
+	int fd;
+
+	dmri_text(attr, sizeof(attr), "/sys/%s/uevent", path);
+	fd = open(attr, O_RDWR);
+	assert_true(fd >= 0);
+	assert_true(read(fd, got, sizeof(got) - 1) >= 0);
+	assert_string_equal(got, what);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	close(fd);
+}
+
+/* Each is shown for what its disk is: it has to be looked at again when that changes. */
+static void partitions_are_told(void **state)
+{
+	fx_files(&fx, 0);
+	device("block/sda", "0:1");
+	partition("block/sda/sda1", "0:2");
+	partition("block/sda/sda2", "0:3");
+	sys("mkdir block/sda/queue");
+	sys("for d in . sda sda/sda1 sda/sda2 sda/queue; do : >block/$d/uevent; done");
+	dmri_udev_change(0, 1);
+	told("block/sda", "change");
+	told("block/sda/sda1", "change");
+	told("block/sda/sda2", "change");
+	told("block/sda/queue", "");
+	told("block", "");
+	/* A partition is told alone. */
+	dmri_udev_change(0, 2);
+	told("block/sda/sda1", "change");
+	told("block/sda/sda2", "");
+	told("block/sda", "");
+}
+
 #define TEST(f)	cmocka_unit_test_teardown(f, done)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(twins_in_all_orders),
+		TEST(twins_in_all_orders), TEST(partitions_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
