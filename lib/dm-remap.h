@@ -45,6 +45,7 @@
  *	-ENOSPC		device too small, map full, or no spare block left
  *	-EOPNOTSUPP	the device or the kernel can not do this
  *	-EDEADLK	a new table was refused and the old one could not be put back
+ *	-ELOOP		the device lies on the set that it was to be a spare of
  *	-ECANCELED	the progress callback asked to stop
  *	-EIO, -ENOMEM, ...	as they come from the system
  */

@@ -145,6 +145,8 @@ struct dmri_devno {
 
 /* All block devices that may carry something, without touching any. */
 int dmri_block_devices(struct dmri_devno **list, size_t *nr, struct dmremap_error *err);
+/* Is @on @dev itself, or anywhere below it? Also true of what is stacked too deep to tell. */
+bool dmri_lies_on(struct dmri_devno dev, struct dmri_devno on);
 /*
  * Have udev's rules, and who waits for spares, look at a device again, and after it at its
  * partitions: what they are shown as depends on what it is.

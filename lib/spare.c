@@ -316,6 +316,26 @@ static int check_other_use(const struct dmremap_device *d, const struct dmremap_
 	return spare->label ? 0 : dmri_check_adopted(d, flags, plan, err);
 }
 
+/* A flush of the set would flush what lies on it, which flushes the set, without end. */
+static int check_below(const struct dmremap_set *set, const struct dmri_dev *dev,
+		       struct dmremap_error *err)
+{
+	_free_ struct dmremap_status *status = malloc(sizeof(*status));
+	int r;
+
+	if (!status)
+		return dmri_error_sys(err, -ENOMEM, "%s", set->info.device);
+	if (!set->info.active || !(dev->major || dev->minor))
+		return 0;
+	r = dmremap_status(set->info.device, status, err);
+	if (r < 0 || !dmri_lies_on((struct dmri_devno){ dev->major, dev->minor },
+				   (struct dmri_devno){ status->major, status->minor }))
+		return r;
+	return dmri_error(err, -ELOOP,
+			  "%s lies on /dev/mapper/%s, so it can not be a spare of that set.",
+			  dev->path, set->info.device);
+}
+
 static int no_such_label(const struct dmremap_spare *spare, struct dmremap_error *err)
 {
 	return dmri_error(err, -ENOKEY, "%s no longer carries the label %s; it is left alone.",
@@ -370,6 +390,8 @@ int dmremap_spare_add_plan(struct dmremap_set *set, const struct dmremap_spare *
 		return r;
 	plan->commit = add_commit;
 	r = dmri_plan_device(plan, spare->path, flags, "a spare", &c->new.dev, d, err);
+	if (!r)
+		r = check_below(set, c->new.dev, err);
 	if (!r)
 		r = take_label(c, spare, err);
 	if (r < 0)

@@ -131,6 +131,47 @@ bool dmri_has_holders(unsigned int major, unsigned int minor)
 	return false;
 }
 
+#define MAX_DEPTH	16	/* of a stack of devices; more is a loop of links */
+
+/* Number of the device whose directory is @dir, relative to that of @dev. */
+static bool devno_of(struct dmri_devno dev, const char *dir, struct dmri_devno *ret)
+{
+	char attr[300], text[32];
+
+	dmri_text(attr, sizeof(attr), "%s/dev", dir);
+	return !dmri_sysfs_read(dev.major, dev.minor, attr, text, sizeof(text)) &&
+	       sscanf(text, "%u:%u", &ret->major, &ret->minor) == 2;
+}
+
+static bool lies_on(struct dmri_devno dev, struct dmri_devno on, unsigned int depth)
+{
+	char path[280];
+	_dir_ DIR *dir = NULL;
+	struct dmri_devno below;
+	struct dirent *e;
+	u64 number;
+
+	if (depth == MAX_DEPTH || (dev.major == on.major && dev.minor == on.minor))
+		return true;
+	if (!dmri_sysfs_u64(dev.major, dev.minor, "partition", &number))
+		return devno_of(dev, "..", &below) && lies_on(below, on, depth + 1);
+	dmri_text(path, sizeof(path), "/sys/dev/block/%u:%u/slaves", dev.major, dev.minor);
+	dir = opendir(path);
+	while (dir && (e = readdir(dir))) {
+		if (e->d_name[0] == '.')
+			continue;
+		dmri_text(path, sizeof(path), "slaves/%s", e->d_name);
+		if (devno_of(dev, path, &below) && lies_on(below, on, depth + 1))
+			return true;
+	}
+	return false;
+}
+
+bool dmri_lies_on(struct dmri_devno dev, struct dmri_devno on)
+{
+	return lies_on(dev, on, 0);
+}
+
 /* Serial number of the SCSI page 0x80: four bytes of header, then text. */
 static void scsi_serial(unsigned int major, unsigned int minor, const char *up,
 			char *buf, size_t size)

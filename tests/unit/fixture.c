@@ -128,6 +128,7 @@ static int fake_info(struct dmri_dm_info *info, const char *params)
 {
 	memset(info, 0, sizeof(*info));
 	info->live_table = info->exists = params;
+	info->major = 253;
 	info->length = 131072;
 	info->event_nr = 7;
 	dmri_copy(info->params, sizeof(info->params), params ?: "");

@@ -62,7 +62,19 @@ static void sys(const char *fmt, ...)
 /* @path: "block/sda", "block/sda/sda1". */
 static void device(const char *path, const char *devno)
 {
-	sys("mkdir -p %s/holders; ln -s ../../%s dev/block/%s", path, path, devno);
+	sys("mkdir -p %s/holders %s/slaves; echo %s >%s/dev; ln -s ../../%s dev/block/%s", path,
+	    path, devno, path, path, devno);
+}
+
+static void partition(const char *path, const char *devno)
+{
+	device(path, devno);
+	sys("echo 1 >%s/partition", path);
+}
+
+static void stack(const char *upper, const char *lower)
+{
+	sys("ln -s ../../../%s %s/slaves/", lower, upper);
 }
 
 static int done(void **state)
@@ -169,12 +181,6 @@ static void twins_in_all_orders(void **state)
 
 /* --- Events ---------------------------------------------------------------- */
 
-static void partition(const char *path, const char *devno)
-{
-	device(path, devno);
-	sys("echo 1 >%s/partition", path);
-}
-
 static void told(const char *path, const char *what)
 {
 	char got[16] = "", attr[300];
@@ -211,12 +217,90 @@ static void partitions_are_told(void **state)
 	told("block/sda", "");
 }
 
+/* --- A spare that lies on its own set --------------------------------------- */
+
+#define SET	253, 0
+#define STATUS	"rw 42 8 5/1000 4 2 7/4000 closed 0 0 read_errors 0 write_errors 0 passed 0"
+
+static bool lies_on_set(unsigned int minor)
+{
+	return dmri_lies_on((struct dmri_devno){ 0, minor }, (struct dmri_devno){ SET });
+}
+
+/* sda1 and sdb are below the set; dm-1, an LV, and md0p1 lie on it, dm-2 does not. */
+static void make_stack(void)
+{
+	device("block/sda", "8:0");
+	partition("block/sda/sda1", "0:11");
+	device("block/sdb", "0:12");
+	device("block/dm-0", "253:0");
+	device("block/dm-1", "0:1");
+	device("block/dm-2", "0:2");
+	device("block/md0", "9:0");
+	partition("block/md0/md0p1", "0:3");
+	stack("block/dm-0", "block/sda/sda1");
+	stack("block/dm-0", "block/sdb");
+	stack("block/dm-1", "block/dm-0");
+	stack("block/dm-2", "block/sdb");
+	stack("block/md0", "block/dm-2");
+	stack("block/md0", "block/dm-1");
+}
+
+static void what_lies_on_the_set(void **state)
+{
+	fx_files(&fx, 0);
+	make_stack();
+	assert_true(dmri_lies_on((struct dmri_devno){ SET }, (struct dmri_devno){ SET }));
+	assert_true(lies_on_set(1));
+	assert_true(lies_on_set(3));
+	assert_false(lies_on_set(2));
+	assert_false(lies_on_set(11));
+	assert_false(lies_on_set(12));
+	assert_false(lies_on_set(99));
+	/* Links without end have one. */
+	sys("rm block/md0/slaves/dm-1");
+	stack("block/dm-2", "block/md0");
+	assert_true(lies_on_set(2));
+}
+
+static void spare_on_its_own_set(void **state)
+{
+	char path[128];
+	const char *const devices[] = { path, NULL };
+	struct dmremap_spare spare = { .path = path };
+	struct dmremap_plan *plan;
+
+	fx_create(&fx, 0, 1);
+	make_stack();
+	dmri_text(path, sizeof(path), "%s/lv", fx.dir);
+	sys("truncate -s 4M ../lv");
+	fx.set->info.active = true;
+	dmri_copy(fx.set->info.device, sizeof(fx.set->info.device), "running");
+	fx_status = STATUS;
+	fx_table = "0:11 0:12";
+	fx_devices = devices;
+	fx_cut(0);
+	assert_int_equal(dmremap_spare_add_plan(fx.set, &spare, 0, &plan, &fx.err), -ELOOP);
+	assert_contains(fx.err.text, path);
+	assert_contains(fx.err.text, "/dev/mapper/running");
+	/* Force does not help. */
+	assert_int_equal(dmremap_spare_add_plan(fx.set, &spare, DMREMAP_FORCE, &plan, &fx.err),
+			 -ELOOP);
+	/* Elsewhere it is as good as any. */
+	fx_devices = NULL;
+	assert_int_equal(dmremap_spare_add_plan(fx.set, &spare, 0, &plan, &fx.err), 0);
+	dmremap_plan_free(plan);
+	fx_status = fx_table = NULL;
+	fx_cut(-1);
+}
+
 #define TEST(f)	cmocka_unit_test_teardown(f, done)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(twins_in_all_orders), TEST(partitions_are_told),
+		TEST(what_lies_on_the_set), TEST(spare_on_its_own_set),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
