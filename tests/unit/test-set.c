@@ -401,7 +401,21 @@ static void spare_out(void **state)
 	assert_int_equal(fx_info(&fx)->verdict, DMREMAP_READY);
 }
 
-/* Spare 2 has @commits more than all others had when power went; those are here now, alone. */
+static void mark_opening(struct dmr_root *root)
+{
+	root->state = cpu_to_le32(DMR_SET_OPENING);
+}
+
+static void mark_out_before(struct dmr_root *root)
+{
+	mark_out(root);
+	root->members[2].out_session = cpu_to_le64(4710);
+}
+
+/*
+ * Spare 2 has @commits more than all others had when power went, or one of a start; those are
+ * here now, alone.
+ */
 static void go_ahead(unsigned int commits)
 {
 	struct dmr_record lost = fx_record(DMR_RECORD_LOST, 0, 7, 0, 1);
@@ -412,6 +426,8 @@ static void go_ahead(unsigned int commits)
 	dmri_text(spare, sizeof(spare), "%s/old-spare", fx.dir);
 	fx_copy(fx.data, data);
 	fx_copy(fx.spares[0], spare);
+	if (!commits)
+		fx_commit_root(&fx, mark_opening);
 	while (commits--)
 		fx_commit(&fx, 3, &lost, 1);
 	fx_copy(data, fx.data);
@@ -421,9 +437,9 @@ static void go_ahead(unsigned int commits)
 }
 
 /* The others are used without it, and it is back. */
-static void use_without(void)
+static void use_without(void (*mark)(struct dmr_root *root))
 {
-	fx_commit_root(&fx, mark_out);
+	fx_commit_root(&fx, mark);
 	fx.nr_spares = 2;
 	fx_load(&fx);
 }
@@ -433,7 +449,7 @@ static void spare_ahead(void **state)
 {
 	go_ahead(1);
 	for (unsigned int i = 0; i < 3; i++) {
-		use_without();
+		use_without(mark_out);
 		assert_int_equal(fx_info(&fx)->verdict, DMREMAP_READY);
 		assert_int_equal(fx_info(&fx)->generation, 4 + i);
 		assert_int_equal(fx_info(&fx)->members[2].state, DMR_MEMBER_OUT);
@@ -446,9 +462,60 @@ static void spare_ahead(void **state)
 	fx_done(&fx);
 	/* One further, and it has a history of its own. */
 	go_ahead(2);
-	use_without();
+	use_without(mark_out);
 	assert_int_equal(fx_info(&fx)->verdict, DMREMAP_REFUSED);
 	assert_int_equal(fx_info(&fx)->fault, DMR_DIVERGED);
+}
+
+/* It was started alone: not used yet it may return, but not once it was. */
+static void spare_alone(void **state)
+{
+	go_ahead(0);
+	fx_commit_root(&fx, mark_out_before);
+	use_without(mark_out_before);
+	assert_int_equal(fx_info(&fx)->verdict, DMREMAP_READY);
+	assert_true(fx.set->member_usable[2]);
+	fx_done(&fx);
+	go_ahead(1);
+	fx_commit_root(&fx, mark_out_before);
+	use_without(mark_out_before);
+	assert_int_equal(fx_info(&fx)->verdict, DMREMAP_REFUSED);
+}
+
+static void repair(unsigned int steps)
+{
+	enum dmremap_plan_kind kind;
+	struct dmremap_plan *p;
+	unsigned int nr = 0;
+	const char *text;
+
+	fx_load(&fx);
+	assert_int_equal(dmremap_repair_plan(fx.set, 0, &p, &fx.err), 0);
+	while (dmremap_plan_next(p, &kind, &text) == 1)
+		nr += kind == DMREMAP_PLAN_STEP;
+	assert_int_equal(nr, steps);
+	fx_commit_plan(&fx, p);
+}
+
+/* It left, and got another use: the next start does not write to it. */
+static void spare_overwritten(void **state)
+{
+	char old[128];
+
+	with_records(2);
+	dmri_text(old, sizeof(old), "%s/old", fx.dir);
+	fx_copy(fx.spares[1], old);
+	fx_commit_root(&fx, mark_out);
+	fx_copy(old, fx.spares[1]);
+	fx_flip(fx.spares[1], 450);
+	fx_load(&fx);
+	assert_int_equal(fx_info(&fx)->verdict, DMREMAP_READY);
+	assert_false(fx.set->member_usable[2]);
+	assert_contains(fx_info(&fx)->members[2].reason, "may have another use");
+	/* An administrator's word. */
+	repair(1);
+	fx_load(&fx);
+	assert_true(fx.set->member_usable[2]);
 }
 
 static void spare_removed(void **state)
@@ -634,21 +701,6 @@ static unsigned int findings(const char *part)
 	return nr;
 }
 
-static void repair(unsigned int steps)
-{
-	enum dmremap_plan_kind kind;
-	struct dmremap_plan *p;
-	unsigned int nr = 0;
-	const char *text;
-
-	fx_load(&fx);
-	assert_int_equal(dmremap_repair_plan(fx.set, 0, &p, &fx.err), 0);
-	while (dmremap_plan_next(p, &kind, &text) == 1)
-		nr += kind == DMREMAP_PLAN_STEP;
-	assert_int_equal(nr, steps);
-	fx_commit_plan(&fx, p);
-}
-
 static void internal_locator(void **state)
 {
 	fx_create(&fx, FX_INTERNAL, 1);
@@ -680,7 +732,8 @@ int main(void)
 		TEST(page_missing), TEST(page_aged), TEST(root_missing), TEST(diverged), TEST(rot),
 		TEST(block_twice), TEST(slot_twice), TEST(out_of_bounds),
 		TEST(spare_missing), TEST(data_missing), TEST(anchor_copy), TEST(spare_stale),
-		TEST(data_stale), TEST(spare_out), TEST(spare_ahead), TEST(spare_removed), TEST(copied_member),
+		TEST(data_stale), TEST(spare_out), TEST(spare_ahead), TEST(spare_alone),
+		TEST(spare_overwritten), TEST(spare_removed), TEST(copied_member),
 		TEST(fingerprint), TEST(fingerprint_offsets), TEST(path_hint), TEST(wrong_data),
 		TEST(internal),
 		TEST(internal_locator),
