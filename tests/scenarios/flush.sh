@@ -105,6 +105,17 @@ test_flush_for_a_move() {
 	check_is "R1: what was written is read" "$(sectors $dev 0 64)" "0-39:1 40-47:2 48-63:1"
 }
 
+# What was written to a spare and not flushed has left it, durably: nothing is owed for it.
+test_flush_after_an_evacuation() {
+	flush_set one,tier=0 two,tier=1
+	need_is "$(message set relocate 0 8)" "relocated 8 lost 0 unchanged 0 failed 0"
+	need flush
+	write_sectors $dev 0 64 2
+	check "R8: the spare is removed" dmremapctl spare remove set /dev/mapper/one --force
+	check "R9: the first flush after that goes well" flush
+	check_is "R1: what was written is read" "$(sectors $dev 0 72)" "0-63:2 64-71:1"
+}
+
 # The data and a spare on one disk, and nobody sends flushes to that spare.
 test_flush_of_an_internal_spare() {
 	modprobe dm-flakey

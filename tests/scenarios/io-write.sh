@@ -228,3 +228,31 @@ test_buffered_writes() {
 	check_is "R1: read back through the page cache" \
 		"$(sectors $dev 0 2048 --cached)" "0-2047:2"
 }
+
+# A write to a slot is on its way while what it writes is found lost: it is repeated, and not
+# acknowledged for sectors that no one can read.
+test_lost_under_a_write() {
+	local half sectors written
+	modprobe dm-delay
+	null_disk data 32
+	null_disk disk 16
+	sectors=$(sectors_of "$disk")
+	dm_make spare "$(linear_table "$disk")"
+	make_set set "$data" /dev/mapper/spare
+	dev=/dev/mapper/set
+	write_sectors $dev 0 64 1
+	need_is "$(message set relocate 0 1)" "relocated 1 lost 0 unchanged 0 failed 0"
+	half=$(slot_sector "$disk" 0)
+	need_is "$((half > 1024))" 1
+	# The map is written quickly, the slots are not.
+	printf '%s\n' "0 1024 linear $disk 0" \
+		"1024 $((sectors - 1024)) delay $disk 1024 0 $disk 1024 4000" | dmsetup load spare
+	dmsetup suspend --nolockfs --noflush spare
+	dmsetup resume spare
+	write_sectors $dev 0 8 2 &
+	sleep 1
+	check "the block is found lost meanwhile" message set unreadable 0 8
+	wait $! && written=0 || written=$?
+	check_is "R2: the write is acknowledged" $written 0
+	check_is "R1: and what it wrote is read" "$(sectors $dev 0 16)" "0-7:2 8-15:1"
+}

@@ -220,7 +220,7 @@ test_relocate_verify() {
 }
 
 test_evacuate_under_io() {
-	local disk1 disk2
+	local disk1 disk2 evacuated
 	null_disk data 32
 	null_disk disk1 8
 	null_disk disk2 8
@@ -233,7 +233,8 @@ test_evacuate_under_io() {
 		message set evacuate 1
 	) >"$TMP/evacuate" 2>&1 &
 	check "R6: a spare is evacuated under I/O" race 5
-	check "it was" wait $!
+	wait $! && evacuated=0 || evacuated=$?
+	check_is "it was" $evacuated 0
 	check_is "nothing lives there any more" "$(map_lines set | awk -F: '$2 == 1' | wc -l)" "0"
 	check_is "the blocks are still relocated" "$(status set remapped)" "100"
 }
