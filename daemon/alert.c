@@ -336,14 +336,16 @@ static bool set_back(uint64_t *then, uint64_t now)
 	return true;
 }
 
-/* A clock that was set back silences nothing: what lies ahead of it is taken as now. */
+/*
+ * A clock that was set back silences nothing: what lies ahead of it is taken as now. To be
+ * forgotten later harms nobody.
+ */
 static void follow_clock(struct daemon *daemon, uint64_t now)
 {
 	struct condition *c;
 	bool changed = false;
 
 	LIST_FOREACH(c, &daemon->alerts->conditions, link) {
-		changed |= set_back(&c->seen, now);
 		changed |= set_back(&c->told, now);
 		changed |= set_back(&c->over, now);
 	}

@@ -500,7 +500,7 @@ struct remap_request {
 	struct dmr_scrub scrub;
 	struct remap_member *joiner;	/* JOIN: the set's when it was begun */
 	unsigned long deadline;	/* jiffies; it ends early then, with -ETIME; 0: never */
-	ktime_t begun;		/* the slice that is going on */
+	ktime_t begun;		/* the slice that is going on, or was last; 0: there was none yet */
 	u64 moved, lost, unchanged, failed;	/* out: blocks; UNREADABLE: sectors */
 	bool cancel;		/* stop at the next slice, with -EINTR */
 	int error;		/* out: why it stopped early */

@@ -116,7 +116,7 @@ static int check_anchors(struct load *l, const struct remap_target *rt)
 			continue;
 		if (memcmp(a->set_uuid, rt->has_uuid ? rt->uuid : first->set_uuid, 16)) {
 			/* Something older at the start of an adopted device is not ours. */
-			if (!i && !rt->data_offset && l->nr > 1) {
+			if (!i && !rt->data_offset && from != &l->found[0]) {
 				kfree(a);
 				l->found[0].anchor = NULL;
 				continue;
@@ -541,9 +541,15 @@ static void take_place(const struct load *l, struct remap_member *m, const struc
 			m->newest_session = f->frames[i].session;
 		}
 	}
-	for (i = 0; i < f->nr_frames; i++)
-		if (f->frames[i].gen && f->frames[i].gen == m->newest && !f->frames[i].torn)
-			__set_bit(i, m->frames);
+	/* Nor what would be its newest, should the next that is cut short bring what it lacks. */
+	for (i = 0; i < f->nr_frames; i++) {
+		if (f->frames[i].torn && f->frames[i].gen > m->newest)
+			__set_bit(i, m->torn);
+		else if (f->frames[i].torn || !f->frames[i].gen ||
+			 f->frames[i].gen != m->newest)
+			continue;
+		__set_bit(i, m->frames);
+	}
 }
 
 /*

@@ -492,15 +492,32 @@ static int evacuate_block(struct remap_set *set, struct remap_request *rq, u64 b
 	return 0;
 }
 
-/* The table names the spare until another is loaded, and may be resumed as it is. */
+static bool has_spare(const struct remap_set *set, const struct block_device *bdev)
+{
+	unsigned int i;
+
+	for (i = 1; i < set->nr_members; i++)
+		if (set->members[i] && set->members[i]->bdev == bdev)
+			return true;
+	return false;
+}
+
+/*
+ * The table names the spare until another is loaded, and may be resumed as it is. One that
+ * could not be read is on one of the devices that are nobody's: who has not left is not
+ * asked whether he has.
+ */
 static void mark_left(struct remap_set *set, const struct remap_member *m, bool left)
 {
 	unsigned int i;
 
-	for (i = 0; i < set->rt->nr_spares; i++)
-		if (set->rt->spares[i]->bdev == m->bdev)
+	for (i = 0; i < set->rt->nr_spares; i++) {
+		const struct block_device *bdev = set->rt->spares[i]->bdev;
+
+		if (m->bdev ? bdev == m->bdev : !has_spare(set, bdev))
 			assign_bit(i, set->rt->left, left);
-	if (m->bdev == set->data)
+	}
+	if (m->bdev ? m->bdev == set->data : !has_spare(set, set->data))
 		set->rt->internal_left = left;
 }
 
@@ -660,7 +677,7 @@ bool request_slice(struct remap_set *set, struct remap_request *rq)
 	if (READ_ONCE(set->stopping) || READ_ONCE(rq->cancel)) {
 		r = -EINTR;
 		c = 0;
-	} else if (rq->deadline && time_after(jiffies, rq->deadline)) {
+	} else if (rq->deadline && rq->begun && time_after(jiffies, rq->deadline)) {
 		r = -ETIME;
 		c = 0;
 	} else {

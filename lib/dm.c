@@ -485,16 +485,16 @@ static bool runs_with(const char *name, u64 length, const char *params)
  * old one is still there and must go on as it is: it may name a spare that has left, which
  * no table may that is loaded anew.
  */
-static bool put_back(const char *name, const struct dmri_dm_info *old)
+static bool put_back(const char *name, const struct dmri_dm_info *old, const char *again)
 {
 	if (!has_table(name, old->params))
-		return runs_with(name, old->length, old->params);
+		return runs_with(name, old->length, again);
 	simple(DM_DEVICE_CLEAR, name, false);
 	return !simple(DM_DEVICE_RESUME, name, true);
 }
 
 static int reload(const char *name, const struct dmri_dm_info *old, const char *params,
-		  struct dmremap_error *err)
+		  const char *again, struct dmremap_error *err)
 {
 	_close_ int kmsg = kmsg_open();
 	u64 length = old->length;
@@ -521,7 +521,7 @@ static int reload(const char *name, const struct dmri_dm_info *old, const char *
 				  name);
 	}
 	r = simple(DM_DEVICE_RESUME, name, true);
-	if (r < 0 && put_back(name, old))
+	if (r < 0 && put_back(name, old, again))
 		return kernel_refused(err, r, kmsg, name,
 				      "the new table was refused, and the old one runs on");
 	/* What was wrong, such as want of memory, may be over. */
@@ -537,13 +537,13 @@ static int reload(const char *name, const struct dmri_dm_info *old, const char *
 }
 
 int dmri_dm_reload(const char *name, const struct dmri_dm_info *old, const char *params,
-		   struct dmremap_error *err)
+		   const char *again, struct dmremap_error *err)
 {
 	sigset_t signals;
 	int r;
 
 	block_signals(&signals);
-	r = reload(name, old, params, err);
+	r = reload(name, old, params, again, err);
 	unblock_signals(&signals);
 	return r;
 }

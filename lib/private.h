@@ -439,11 +439,11 @@ int dmri_dm_activate(const char *name, const char *uuid, u64 length, const char 
 		     struct dmremap_error *err);
 /*
  * Load a table of the same length in place of @old, from which it was made, and resume with it.
- * The old one stays on failure; -EAGAIN: it is another meanwhile; -EDEADLK: it
- * could not be resumed again, and the device is suspended.
+ * The old one stays on failure, loaded as @again if it must be loaded anew; -EAGAIN: it is another
+ * meanwhile; -EDEADLK: it could not be resumed again, and the device is suspended.
  */
 int dmri_dm_reload(const char *name, const struct dmri_dm_info *old, const char *params,
-		   struct dmremap_error *err);
+		   const char *again, struct dmremap_error *err);
 /*
  * @device: name and number count. 1: it is gone, but the target says in the kernel log that it
  * could not mark the set as clean.

@@ -85,41 +85,69 @@ static int lock_spares(const struct dmremap_set *set, int *fd, struct dmremap_er
 /* A disk that is gone for good would keep any table from being loaded that names it. */
 static bool is_gone(const char *devno)
 {
-	char path[64];
+	unsigned int major, minor;
+	char path[DMREMAP_PATH_SIZE];
 	_close_ int fd = -1;
 
-	dmri_text(path, sizeof(path), "/dev/block/%s", devno);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 && (errno == ENXIO || errno == ENODEV || errno == ENOENT);
+	dmri_text(path, sizeof(path), "/sys/dev/block/%s", devno);
+	if (access(path, F_OK))
+		return errno == ENOENT;
+	if (sscanf(devno, "%u:%u", &major, &minor) != 2)
+		return false;
+	dmri_devno_path(major, minor, path, sizeof(path));
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	return fd < 0 && (errno == ENXIO || errno == ENODEV);
+}
+
+static bool is_active(const struct dmremap_status *status, const char *devno)
+{
+	unsigned int i;
+	char one[32];
+
+	for (i = 0; i < status->nr_spares; i++) {
+		const struct dmremap_spare_status *s = &status->spares[i];
+
+		dmri_text(one, sizeof(one), "%u:%u", s->major, s->minor);
+		if (s->state == DMREMAP_SPARE_ACTIVE && !strcmp(one, devno))
+			return true;
+	}
+	return false;
+}
+
+/* Does it lack a spare, or the map on its data device? */
+static bool runs_degraded(const struct dmremap_status *status)
+{
+	unsigned int i;
+
+	for (i = 0; i < status->nr_spares; i++)
+		if (status->spares[i].state != DMREMAP_SPARE_ACTIVE)
+			return true;
+	for (i = 0; i < status->nr_counters; i++)
+		if (!strcmp(status->counters[i].name, "header_out") && status->counters[i].value)
+			return true;
+	return false;
 }
 
 /*
- * A set that runs without a spare goes on without it: nothing of that is decided anew by the
+ * A set that runs without a member goes on without it: nothing of that is decided anew by the
  * table that is loaded. A dead disk in it is as good as none to the module then.
  */
 static int stay_degraded(const struct dmremap_set *set, struct dmri_table *table,
 			 struct dmremap_error *err)
 {
 	_free_ struct dmremap_status *status = malloc(sizeof(*status));
-	unsigned int i, j, n;
-	char devno[32];
+	unsigned int i, n = 0;
 	int r = status ? dmremap_status(set->info.device, status, err) :
 			 dmri_error_sys(err, -ENOMEM, "%s", set->info.device);
 
-	for (i = 0; !r && i < status->nr_spares; i++) {
-		const struct dmremap_spare_status *s = &status->spares[i];
-
-		if (s->state == DMREMAP_SPARE_ACTIVE)
-			continue;
-		table->degraded = true;
-		dmri_text(devno, sizeof(devno), "%u:%u", s->major, s->minor);
-		for (j = n = 0; j < table->nr_spares; j++)
-			if (strcmp(table->spares[j], devno) || !is_gone(devno))
-				memmove(table->spares[n++], table->spares[j],
-					sizeof(table->spares[0]));
-		table->nr_spares = n;
-	}
-	return r;
+	if (r < 0 || !runs_degraded(status))
+		return r;
+	table->degraded = true;
+	for (i = 0; i < table->nr_spares; i++)
+		if (is_active(status, table->spares[i]) || !is_gone(table->spares[i]))
+			memmove(table->spares[n++], table->spares[i], sizeof(table->spares[0]));
+	table->nr_spares = n;
+	return 0;
 }
 
 /* Load the table of the running set again, changed by @edit; not if that returns 1. */
@@ -128,8 +156,8 @@ static int reload(struct dmremap_set *set,
 		  struct dmremap_error *err)
 {
 	_free_ struct dmri_dm_info *info = malloc(sizeof(*info));
-	struct dmri_table table;
-	char params[4096];
+	struct dmri_table table, before;
+	char params[4096], again[4096];
 	int r;
 
 	if (!info)
@@ -138,20 +166,25 @@ static int reload(struct dmremap_set *set,
 	if (r < 0)
 		return r;
 	r = dmri_table_parse(info->params, &table);
+	before = table;
 	if (!r)
 		r = edit(&table, arg);
 	if (r > 0)
 		return 0;
 	if (!r) {
-		r = stay_degraded(set, &table, err);
+		r = stay_degraded(set, &before, err);
+		if (!r)
+			r = stay_degraded(set, &table, err);
 		if (r < 0)
 			return r;
-		r = dmri_table_format(&table, params, sizeof(params));
+		r = dmri_table_format(&before, again, sizeof(again));
 	}
+	if (!r)
+		r = dmri_table_format(&table, params, sizeof(params));
 	if (r < 0)
 		return dmri_error_sys(err, r, "The table of %s can not be changed",
 				      set->info.device);
-	return dmri_dm_reload(set->info.device, info, params, err);
+	return dmri_dm_reload(set->info.device, info, params, again, err);
 }
 
 /* --- Add ---------------------------------------------------------------------- */

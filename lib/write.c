@@ -79,6 +79,12 @@ static int reclaim(struct cursor *c, const struct dmri_commit *commit, u32 done,
 	return r;
 }
 
+/* What direct I/O says of a bad sector. */
+static bool may_be_the_frame(int r)
+{
+	return r == -EIO || r == -ENODATA || r == -EILSEQ;
+}
+
 /* One copy; in another frame, if one can not be written. */
 static int write_copy(struct dmri_commit *commit, struct cursor *c, unsigned int index,
 		      u32 page, unsigned int copy, struct dmr_frame_header *buf, uint8_t *marks)
@@ -87,7 +93,7 @@ static int write_copy(struct dmri_commit *commit, struct cursor *c, unsigned int
 	u32 frame = 0;
 	int r = -EIO;
 
-	for (round = 0; round < WRITE_ROUNDS && r == -EIO; round++) {
+	for (round = 0; round < WRITE_ROUNDS && may_be_the_frame(r); round++) {
 		r = free_frame(c, commit->image->nr_frames, copy, &frame);
 		if (r == -ENOSPC) {
 			r = reclaim(c, commit, page, marks);

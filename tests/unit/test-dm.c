@@ -16,6 +16,7 @@
 #define UUID	"6f9c1c3e-4b39-4d6a-9a51-0c35f4a8d1e7"
 #define OLD	"remap-set old"
 #define NEW	"remap-set new"
+#define AGAIN	"remap-set old degraded"
 
 int __real_dmri_dm_message(const char *name, const char *message, char **answer,
 			   struct dmremap_error *err);
@@ -289,7 +290,7 @@ static int reload(const char *name)
 	struct dmri_dm_info old;
 	int r = __real_dmri_dm_table(name, &old, &err);
 
-	return r < 0 ? r : dmri_dm_reload(name, &old, NEW, &err);
+	return r < 0 ? r : dmri_dm_reload(name, &old, NEW, AGAIN, &err);
 }
 
 static void reloads(void **state)
@@ -331,7 +332,7 @@ static void other_table(void **state)
 
 	assert_int_equal(__real_dmri_dm_table("set", &old, &err), 0);
 	dmri_copy(live, sizeof(live), "remap-set joined");
-	assert_int_equal(dmri_dm_reload("set", &old, NEW, &err), -EAGAIN);
+	assert_int_equal(dmri_dm_reload("set", &old, NEW, AGAIN, &err), -EAGAIN);
 	assert_non_null(strstr(err.text, "by another program meanwhile"));
 	assert_string_equal(steps, "table, load " NEW ", suspend, table, clear, resume");
 	assert_string_equal(live, "remap-set joined");
@@ -345,8 +346,8 @@ static void old_table_runs_on(void **state)
 	assert_int_equal(reload("set"), -EINVAL);
 	assert_non_null(strstr(err.text, "the old one runs on. The kernel says: remap: 8:1"));
 	assert_string_equal(steps,
-			    "table, load " NEW ", suspend, table, resume, table, load " OLD ", resume");
-	assert_string_equal(live, OLD);
+			    "table, load " NEW ", suspend, table, resume, table, load " AGAIN ", resume");
+	assert_string_equal(live, AGAIN);
 }
 
 /* One that the kernel was not asked to resume has not. The old one is not loaded anew. */
@@ -364,7 +365,7 @@ static void new_after_all(void **state)
 {
 	let_fail(DM_DEVICE_RESUME, EINVAL, 2);
 	assert_int_equal(reload("set"), 0);
-	assert_string_equal(steps, "table, load " NEW ", suspend, table, resume, table, load " OLD
+	assert_string_equal(steps, "table, load " NEW ", suspend, table, resume, table, load " AGAIN
 				   ", resume, load " NEW ", resume");
 	assert_string_equal(live, NEW);
 }
@@ -374,7 +375,7 @@ static void neither_runs(void **state)
 	let_fail(DM_DEVICE_RESUME, EINVAL, 3);
 	assert_int_equal(reload("set"), -EDEADLK);
 	assert_non_null(strstr(err.text, "its I/O waits"));
-	assert_string_equal(steps, "table, load " NEW ", suspend, table, resume, table, load " OLD
+	assert_string_equal(steps, "table, load " NEW ", suspend, table, resume, table, load " AGAIN
 				   ", resume, load " NEW ", resume, clear");
 }
 
