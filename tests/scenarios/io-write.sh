@@ -246,7 +246,7 @@ test_lost_under_a_write() {
 	need_is "$((half > 1024))" 1
 	# The map is written quickly, the slots are not.
 	printf '%s\n' "0 1024 linear $disk 0" \
-		"1024 $((sectors - 1024)) delay $disk 1024 0 $disk 1024 4000" | dmsetup load spare
+		"1024 $((sectors - 1024)) delay $disk 1024 0 $disk 1024 8000" | dmsetup load spare
 	dmsetup suspend --nolockfs --noflush spare
 	dmsetup resume spare
 	write_sectors $dev 0 8 2 &
