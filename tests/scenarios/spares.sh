@@ -303,18 +303,23 @@ json_spares() { # NAME
 	dmremapctl spare list "$1" --json | jq -c '[.spares[].member]'
 }
 
-# A spare that was evacuated is no member any more, also when the same table is resumed.
-test_evacuated_and_resumed() {
-	null_disk data 16
-	null_disk one 8
-	null_disk two 8
-	make_set set "$data" "$one" "$two"
+# Spare 2, under the table that names it.
+evacuate_and_resume() {
 	write_sectors /dev/mapper/set 0 4096 1 --size 1024
 	message set relocate 0 30 >/dev/null
 	check "evacuate" dmsetup message set 0 evacuate 2
 	dmsetup suspend set
 	check "the table is resumed as it is" dmsetup resume set
 	check_is "it has not come back" "$(json_spares set)" "[1]"
+}
+
+# A spare that was evacuated is no member any more, also when the same table is resumed.
+test_evacuated_and_resumed() {
+	null_disk data 16
+	null_disk one 8
+	null_disk two 8
+	make_set set "$data" "$one" "$two"
+	evacuate_and_resume
 	check "a table without it" dmremapctl spare remove set "$two" --force
 	restart set
 	check_is "nor is it missed" "$(json_spares set)" "[1]"
@@ -325,12 +330,7 @@ test_internal_evacuated_and_resumed() {
 	null_disk data 32
 	null_disk one 8
 	make_set set "$data" "$one" -- --internal 4M
-	write_sectors /dev/mapper/set 0 4096 1 --size 1024
-	message set relocate 0 30 >/dev/null
-	check "evacuate" dmsetup message set 0 evacuate 2
-	dmsetup suspend set
-	check "the table is resumed as it is" dmsetup resume set
-	check_is "it has not come back" "$(json_spares set)" "[1]"
+	evacuate_and_resume
 	check_is "R1: data" "$(sectors /dev/mapper/set 0 4096 --size 64)" "0-4095:1"
 }
 

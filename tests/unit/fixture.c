@@ -215,6 +215,21 @@ void fx_commit_plan(struct fixture *fx, struct dmremap_plan *plan)
 		fail_msg("commit: %s", fx->err.text);
 }
 
+void fx_repair(struct fixture *fx, unsigned int steps)
+{
+	enum dmremap_plan_kind kind;
+	struct dmremap_plan *p;
+	unsigned int nr = 0;
+	const char *text;
+
+	fx_load(fx);
+	assert_int_equal(dmremap_repair_plan(fx->set, 0, &p, &fx->err), 0);
+	while (dmremap_plan_next(p, &kind, &text) == 1)
+		nr += kind == DMREMAP_PLAN_STEP;
+	assert_int_equal(nr, steps);
+	fx_commit_plan(fx, p);
+}
+
 void fx_done(struct fixture *fx)
 {
 	char command[160];

@@ -85,6 +85,8 @@ extern int (*fx_answer)(const char *message, char **answer);
 extern const char *fx_status, *fx_table;
 
 void fx_commit_plan(struct fixture *fx, struct dmremap_plan *plan);
+/* "metadata repair", which must take so many steps. */
+void fx_repair(struct fixture *fx, unsigned int steps);
 bool fx_plan_has(struct dmremap_plan *plan, enum dmremap_plan_kind kind, const char *part);
 void assert_contains(const char *text, const char *part);
 

@@ -344,17 +344,7 @@ static enum dmremap_severity examine(const char *expected)
 
 static void repaired(unsigned int steps)
 {
-	enum dmremap_plan_kind kind;
-	struct dmremap_plan *p;
-	unsigned int nr = 0;
-	const char *text;
-
-	fx_load(&fx);
-	assert_int_equal(dmremap_repair_plan(fx.set, 0, &p, &fx.err), 0);
-	while (dmremap_plan_next(p, &kind, &text) == 1)
-		nr += kind == DMREMAP_PLAN_STEP;
-	assert_int_equal(nr, steps);
-	fx_commit_plan(&fx, p);
+	fx_repair(&fx, steps);
 	fx_load(&fx);
 	assert_int_equal(examine(NULL), DMREMAP_INFO);
 	assert_int_equal(fx_info(&fx)->remapped, 8);

@@ -482,21 +482,6 @@ static void spare_alone(void **state)
 	assert_int_equal(fx_info(&fx)->verdict, DMREMAP_REFUSED);
 }
 
-static void repair(unsigned int steps)
-{
-	enum dmremap_plan_kind kind;
-	struct dmremap_plan *p;
-	unsigned int nr = 0;
-	const char *text;
-
-	fx_load(&fx);
-	assert_int_equal(dmremap_repair_plan(fx.set, 0, &p, &fx.err), 0);
-	while (dmremap_plan_next(p, &kind, &text) == 1)
-		nr += kind == DMREMAP_PLAN_STEP;
-	assert_int_equal(nr, steps);
-	fx_commit_plan(&fx, p);
-}
-
 /* It left, and got another use: the next start does not write to it. */
 static void spare_overwritten(void **state)
 {
@@ -513,7 +498,7 @@ static void spare_overwritten(void **state)
 	assert_false(fx.set->member_usable[2]);
 	assert_contains(fx_info(&fx)->members[2].reason, "may have another use");
 	/* An administrator's word. */
-	repair(1);
+	fx_repair(&fx, 1);
 	fx_load(&fx);
 	assert_true(fx.set->member_usable[2]);
 }
@@ -714,11 +699,11 @@ static void internal_locator(void **state)
 	/* Beside a damaged anchor, which is written first. */
 	assert_true(fx_info(&fx)->members[2].internal);
 	fx_flip(fx.data, fx_info(&fx)->members[2].region_start * 512 + 100);
-	repair(2);
+	fx_repair(&fx, 2);
 	assert_int_equal(findings("locator"), 0);
 	assert_int_equal(findings("anchor"), 0);
 	fx_zero(fx.data, 24 * 1048576 - 4096, 4096);
-	repair(1);
+	fx_repair(&fx, 1);
 	assert_int_equal(findings("locator"), 0);
 }
 
