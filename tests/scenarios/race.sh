@@ -199,7 +199,7 @@ test_slots_are_reused() {
 	}
 	rm -f "$TMP/stop"
 	repeat some &
-	check "R1: slots are given to other blocks while they are read" \
+	check "R1: slots are given to other blocks while they are read" race_until released 20 \
 		/src/build/tests/sectors race $dev 0 224 8 --readers 12 --writers 2 --size 4
 	touch "$TMP/stop"
 	wait
@@ -212,8 +212,8 @@ test_relocate_verify() {
 	simple_set
 	rm -f "$TMP/stop"
 	repeat relocate_and_release &
-	check "R6: fio verifies while blocks move" fio_verify $dev --rw=randwrite --bsrange=512-32k \
-		--blockalign=512 --iodepth=16 --size=1M --io_size=4M --fsync=32 --verify_backlog=16
+	check "R6: fio verifies while blocks move" race_until released 5 \
+		fio_verify $dev --rw=randwrite --bsrange=512-32k --blockalign=512 --iodepth=16 --size=1M --io_size=4M --fsync=32 --verify_backlog=16
 	touch "$TMP/stop"
 	wait
 	check_that "blocks moved and back" "$(status set released)" "> 5"
