@@ -135,9 +135,10 @@ static int finish(struct invocation *inv, int status)
 	} else if (!inv->printed) {
 		output_print_text(inv->out, status == DONE, stdout);
 	}
-	if (fflush(stdout) || ferror(stdout) || err)
-		status = fail_errno(-EIO, "standard output");
-	return status;
+	if (!fflush(stdout) && !ferror(stdout) && !err)
+		return status;
+	status = fail_errno(-EIO, "standard output");
+	return inv->command && inv->command->plugin ? PLUGIN_UNKNOWN : status;
 }
 
 int main(int argc, char **argv)
