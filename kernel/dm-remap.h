@@ -958,6 +958,7 @@ int remap_message(struct dm_target *ti, unsigned int argc, char **argv,
 /* The parsed table. */
 struct remap_target {
 	const struct mapped_device *md;	/* its users are those of each of its tables */
+	struct workqueue_struct *wq;	/* of the worker of each set in turn */
 	struct remap_set *set;		/* NULL: not active */
 	struct dm_dev *data;
 	sector_t data_offset;

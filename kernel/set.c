@@ -219,8 +219,6 @@ static void set_free(struct remap_set *set)
 	free_percpu(set->stats);
 	kfree(set->flush_record);
 	reserve_destroy(&set->reserve);
-	if (set->wq)
-		destroy_workqueue(set->wq);
 	bioset_exit(&set->bios);
 	kfree(set->block_buf);
 	kfree(set->check_buf);
@@ -250,6 +248,7 @@ static struct remap_set *set_alloc(struct dm_target *ti, struct remap_target *rt
 		return NULL;
 	set->ti = ti;
 	set->rt = rt;
+	set->wq = rt->wq;
 	set->node = node;
 	set->reserve.node = node;
 	set->data = rt->data->bdev;
@@ -273,9 +272,8 @@ static struct remap_set *set_alloc(struct dm_target *ti, struct remap_target *rt
 	init_waitqueue_head(&set->flush_wait);
 	set->block_buf = kzalloc(size, GFP_NOIO);
 	set->check_buf = kzalloc(size, GFP_NOIO);
-	set->wq = alloc_ordered_workqueue("remap/%s", WQ_MEM_RECLAIM, set->name);
 	set->stats = alloc_percpu_gfp(struct remap_stats, GFP_NOIO);
-	if (!set->block_buf || !set->check_buf || !set->wq || !set->stats ||
+	if (!set->block_buf || !set->check_buf || !set->stats ||
 	    !flush_alloc(set) || event_init(set) ||
 	    bioset_init(&set->bios, BIO_POOL_SIZE, 0, BIOSET_NEED_BVECS) ||
 	    reserve_fill(&set->reserve, RESERVE_BLOCKS)) {

@@ -209,6 +209,15 @@ static int remap_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		return -EINVAL;
 	}
 	r = parse_table(ti, rt, &as);
+	if (!r) {
+		/* With a thread; to make one while I/O is held back might wait for this device. */
+		rt->wq = alloc_ordered_workqueue("remap/%s", WQ_MEM_RECLAIM,
+						 dm_table_device_name(ti->table));
+		if (!rt->wq) {
+			ti->error = "Out of memory";
+			r = -ENOMEM;
+		}
+	}
 	if (r) {
 		put_devices(ti, rt);
 		kfree(rt);
@@ -236,6 +245,7 @@ static void remap_dtr(struct dm_target *ti)
 
 	set_deactivate(rt);
 	flush_forgive(rt);
+	destroy_workqueue(rt->wq);
 	put_devices(ti, rt);
 	kfree(rt);
 }

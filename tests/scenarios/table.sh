@@ -81,6 +81,35 @@ test_small_blocks_on_4k() {
 		make_set set "$data" "$spare" -- --block-size 512
 }
 
+# Threads kept for the module, "kworker/R-remap" or "remap/NAME"; not those that all share.
+threads() {
+	grep -lE '^(kworker/R-)?remap' /proc/[0-9]*/comm 2>/dev/null | tr '\n' ' ' || true
+}
+
+# To make a thread can need memory, and that the file system on the device that is
+# suspended meanwhile.
+test_threads_are_made_before_the_suspend() {
+	local before loaded table
+	simple_set
+	table=$(table_of set)
+	before=$(threads)
+	need dmsetup load set --table "$table"
+	loaded=$(threads)
+	need dmsetup suspend set
+	check_that "R6: a table that is loaded has its thread" \
+		"$(wc -w <<<"$loaded") - $(wc -w <<<"$before")" "== 1"
+	need dmsetup resume set
+	check_is "R6: and none is made while I/O is held back" \
+		"$(comm -13 <(tr ' ' '\n' <<<"$loaded" | sort) <(threads | tr ' ' '\n' | sort))" ""
+	write_sectors $dev 0 64 1
+	set_bad 17
+	write_sectors $dev 16 8 2
+	check_is "R5: the worker works" "$(map_remapped set)" "2"
+	need dmsetup suspend set
+	need dmsetup resume set
+	check_is "R6: a table that goes on has the same" "$(wc -w < <(threads))" "$(wc -w <<<"$before")"
+}
+
 # Partitions as members.
 test_partitions() {
 	loop_disk disk 64 --partscan
