@@ -275,7 +275,7 @@ test_noflush_suspend() {
 
 # The device is removed as soon as it can be, while I/O fails.
 test_remove_while_io_fails() {
-	local i table left
+	local i table left fio
 	in_use() { [[ $(dmsetup info -c --noheadings -o open set) != 0 ]]; }
 	null_disk disk 32
 	null_disk spare 8
@@ -286,14 +286,17 @@ test_remove_while_io_fails() {
 	write_sectors $dev 0 1024 1
 	for ((i = 0; i < 4; i++)); do
 		fio --name=fail --filename=$dev --rw=randrw --bs=4k --direct=1 --ioengine=libaio \
-			--iodepth=16 --time_based --runtime=2 --size=8M --continue_on_error=all \
+			--iodepth=16 --time_based --runtime=60 --size=8M --continue_on_error=all \
 			--allow_file_create=0 --output="$TMP/fio" >/dev/null 2>&1 &
+		fio=$!
 		need wait_until 20 in_use
 		dm_swap lower "$(error_table "$disk")"
 		sleep 0.3
 		# Deferred: goes away with the last close, in the middle of errors.
 		dmsetup remove --deferred set
-		wait $! || true
+		sleep 1
+		kill -INT $fio
+		wait $fio || true
 		wait_until 10 bash -c '! dmsetup info set' || true
 		dm_swap lower "$(linear_table "$disk")"
 		left=$(dmsetup ls | grep -c '^set' || true)
