@@ -32,7 +32,7 @@ test_discards_of_any_size() {
 	check "R9: discards of 4 KiB to all there is" fio --name=discards --filename=$dev \
 		--bsrange=4k-64m --rw=randtrim --norandommap --runtime=5s --time_based=1 \
 		--output="$TMP/fio"
-	check "R9: beside writes that are verified" fio_verify $dev --rw=randtrimwrite \
+	check "R9: and what is written behind them is verified" fio_verify $dev --rw=randtrimwrite \
 		--bsrange=4k-64k --blockalign=4k --iodepth=8 --size=16M --io_size=16M
 	check_is "R1: no block was lost" "$(status set lost)" "0"
 }
@@ -60,7 +60,6 @@ test_processors_go() {
 test_read_only_by_ioctl() {
 	bad_everywhere
 	need dd if=/dev/zero of=$dev bs=2M count=1 oflag=direct
-	before=$(status set relocated)
 	need blockdev --setro $dev
 	check_fails "R9: no write while it is read-only" \
 		dd if=/dev/urandom of=$dev bs=2M count=1 oflag=direct
